@@ -1,0 +1,53 @@
+# Cisterna. `make` lists what can be made. Everything stays in this folder: the tools in .venv, products in build.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+DAY := hydromorphone-pca-day
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test test-unit bench lint clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/run.stamp  ## play a day of intrathecal PCA and draw it
+	@mkdir -p build
+	@$(BIN)/cisterna sim host_tools/cisterna/scenarios/$(DAY).toml \
+	    --plot build/$(DAY).png --trace build/$(DAY).csv --log build/$(DAY).jsonl
+	@printf 'plot   %s\ntrace  %s\nlog    %s\n' build/$(DAY).png build/$(DAY).csv build/$(DAY).jsonl
+
+test: $(VENV)/dev.stamp  ## run all tests
+	@$(BIN)/pytest -q -n 2
+
+test-unit: $(VENV)/dev.stamp  ## run the quick tests, without the simulated board
+	@$(BIN)/pytest -q --ignore tests/hil
+
+bench: $(VENV)/bench.stamp  ## print the figures: speed, accuracy, occlusion, memory
+	@$(BIN)/python tests/bench/figures.py
+
+lint: $(VENV)/dev.stamp  ## check style and common mistakes
+	@$(BIN)/ruff check -q .
+
+clean:  ## remove products and caches, keep the tools
+	@rm -rf build .pytest_cache .ruff_cache .hypothesis host_tools/*.egg-info
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# The tools, in three steps so that a first run waits for no more than it needs.
+$(VENV)/run.stamp: pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "PYTHON is $(PYTHON); allowed: Python 3.11 or newer (make PYTHON=/path/to/it)" >&2; exit 2; }
+	@test -x $(BIN)/python || { echo "making $(VENV) ..."; "$(PYTHON)" -m venv $(VENV); }
+	@$(BIN)/pip install -q -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	@$(BIN)/pip install -q -e '.[dev]'
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/run.stamp
+	@$(BIN)/pip install -q -e '.[bench]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Which chip sits on which pin, one file a board; `wiring` is what they share."""

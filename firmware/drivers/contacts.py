@@ -1,0 +1,92 @@
+"""Keys, pendant, door and clamp: each edge is stamped and queued in its interrupt; three stop the motor too.
+
+Raw pin levels throughout: what a level means is for the one who reads the queue.
+"""
+
+import time
+from array import array
+
+from machine import Pin
+from micropython import const
+
+START = const(0)
+STOP = const(1)
+ACK = const(2)
+PCA_NO = const(3)
+PCA_NC = const(4)
+DOOR = const(5)
+SYRINGE = const(6)
+COUNT = const(7)
+
+# The raw level at which a contact stops the motor at once: STOP pressed is 0, an open door or clamp is 1.
+_STOPS_AT = (None, 0, None, None, None, 1, 1)
+
+_RING = const(64)
+
+
+class Contacts:
+    """Queue of edges.
+
+    `pins`: 7 machine.Pin inputs in the order above. `gate`: called in the interrupt, without arguments, when
+    STOP is pressed or the door or the clamp opens. `wake`: its `woken` is set on each edge. `lost` counts
+    edges that found the ring of 64 full.
+    """
+
+    def __init__(self, pins, gate, wake):
+        self._pins = pins
+        self._gate = gate
+        self._wake = wake
+        self._which = bytearray(_RING)  # index << 1 | level
+        self._when = array("I", [0] * _RING)  # ticks_ms
+        self._head = 0  # written by interrupts only
+        self._tail = 0  # written by `take` only
+        self.lost = 0
+        self._handlers = []
+        for index in range(COUNT):
+            handler = _Edge(self, index, pins[index]).on_edge
+            self._handlers.append(handler)  # a bound method is an allocation: made once, kept
+            pins[index].irq(handler=handler, trigger=Pin.IRQ_RISING | Pin.IRQ_FALLING, hard=True)
+
+    def take(self, out):
+        """Oldest edge into out[0] contact, out[1] raw level after it, out[2] its ticks_ms. False if none."""
+        tail = self._tail
+        if tail == self._head:
+            return False
+        which = self._which[tail]
+        out[0] = which >> 1
+        out[1] = which & 1
+        out[2] = self._when[tail]
+        self._tail = (tail + 1) % _RING  # last: only now may the interrupt use this place
+        return True
+
+    def level(self, index):
+        """Raw level of a contact now."""
+        return self._pins[index].value()
+
+    def _queue(self, index, level):
+        head = self._head
+        following = (head + 1) % _RING
+        if following == self._tail:
+            self.lost += 1
+        else:
+            self._which[head] = index << 1 | level
+            self._when[head] = time.ticks_ms()
+            self._head = following
+        self._wake.woken = True
+
+
+class _Edge:
+    """The interrupt of one contact. Hard: it must not allocate."""
+
+    def __init__(self, contacts, index, pin):
+        self._contacts = contacts
+        self._index = index
+        self._pin = pin
+        self._stops_at = _STOPS_AT[index]
+        self._gate = contacts._gate
+
+    def on_edge(self, _pin):
+        level = self._pin.value()
+        if level == self._stops_at:
+            self._gate()
+        self._contacts._queue(self._index, level)

@@ -1,0 +1,172 @@
+# ruff: noqa: F821  (the words of a PIO program are defined by rp2.asm_pio, not by this module)
+"""Step generator: finite grants of microsteps, timed by a PIO state machine (RP2040 data sheet, chapter 3).
+
+The brain grants a number of steps; the state machine makes them and falls silent, whatever becomes of the
+CPU. A grant is three words, put together and only while no grant is in motion:
+
+    1. first_delay_us - 5000     2. period_us - 5000     3. steps - 1
+
+Step k (0 .. steps-1) rises t_put + 5000 + word1 + k * (5000 + word2) microseconds, exact to the cycle. The
+5000 us lie in the program, before EVERY step: no word, no fault of the CPU and no restart can step faster.
+"""
+
+from array import array
+
+from machine import disable_irq, enable_irq
+from micropython import const
+from rp2 import PIO, StateMachine, asm_pio
+
+FLOOR_US = const(5000)  # the least time before any step, held by the program itself
+CLOCK_HZ = const(1_000_000)  # one cycle is one microsecond
+
+# Instructions that the CPU gives to the state machine, encoded (data sheet 3.4): assembling a text allocates.
+_MOV_ISR_X = const(0xA0C1)  # mov(isr, x)
+_PUSH_NOBLOCK = const(0x8000)  # push(noblock)
+_PULL_NOBLOCK = const(0x8080)  # pull(noblock)
+_STEP_LOW = const(0xE000)  # set(pins, 0)
+
+
+# Cycles, with word 1 pulled in cycle 0 (all three words are there, or the machine stalls with STEP low):
+#   7 of loading, w1 + 1 of "wait", 31 of set(y, 30)[30], 31 * 160 of "hold", 1 of the count:
+#   STEP rises in cycle 7 + (w1 + 1) + 31 + 4960 + 1 = 5000 + w1.
+# From one rise to the next: 3 + 1 high, 1 low, 1 jmp, 1 mov, then as above: 7 + (w2 + 1) + 31 + 4960 + 1.
+# STEP is high for 4 us (TMC2209 data sheet, STEP/DIR timing: 100 ns are enough).
+# x counts steps left and goes down in the cycle BEFORE the rise: a machine that is stopped between the two
+# has counted one step too many, never one too few, so what is booked is never less than what moved.
+# ISR is free once the words are loaded, so x can be read at any time.
+@asm_pio(set_init=PIO.OUT_LOW)
+def step_grant():
+    label("start")
+    pull(block)  # an empty FIFO is silence
+    mov(y, osr)  # y: time before the first step
+    pull(block)
+    mov(isr, osr)
+    pull(block)
+    mov(x, osr)  # x: steps left, less one
+    mov(osr, isr)  # osr: the period
+    wrap_target()
+    label("wait")
+    jmp(y_dec, "wait")
+    set(y, 30)[30]
+    label("hold")
+    nop()[31]
+    nop()[31]
+    nop()[31]
+    nop()[31]
+    jmp(y_dec, "hold")[31]
+    jmp(x_dec, "step")  # only counts: both ways lead to the next line
+    label("step")
+    set(pins, 1)[2]
+    mov(y, invert(x))  # zero once x has gone below zero
+    set(pins, 0)
+    jmp(not_y, "start")
+    mov(y, osr)
+    wrap()
+
+
+class StepGenerator:
+    """Grants steps to the motor. No method allocates; `gate` may be called from a hard interrupt.
+
+    `step`, `direction` and `enn` are machine.Pin; `enn` is the driver's ENN (0 = energised).
+    """
+
+    def __init__(self, machine_id, step, direction, enn):
+        self._sm = StateMachine(machine_id, step_grant, freq=CLOCK_HZ, set_base=step)
+        self._direction = direction
+        self._enn = enn
+        self._words = array("I", (0, 0, 0))
+        self._left = array("i", (0,))  # signed: 0xFFFFFFFF reads as -1, which is a small int on every port
+        self._steps = 0
+        self._made = 0
+        self._moving = False
+        self.gated = False
+
+    def enable(self, on):
+        """Energise the motor, or let it go. It holds its position between steps only while energised."""
+        self._enn.value(0 if on else 1)
+
+    def grant(self, forward, first_delay_us, period_us, steps):
+        """Start `steps` (>= 1) usteps: the first `first_delay_us` from now, each next one `period_us` later.
+
+        Both times are held to FLOOR_US or more. DIR is set that long before the first step (20 ns are
+        needed). False if a gate is latched: nothing was started. RuntimeError if a grant is still in motion.
+        """
+        if steps < 1:
+            raise ValueError("grant: steps must be 1 or more")
+        if self.busy():
+            raise RuntimeError("grant: one is still in motion; halt it or let it end")
+        words = self._words
+        words[0] = first_delay_us - FLOOR_US if first_delay_us > FLOOR_US else 0
+        words[1] = period_us - FLOOR_US if period_us > FLOOR_US else 0
+        words[2] = steps - 1
+        self._steps = steps
+        self._made = 0
+        self._direction.value(1 if forward else 0)
+        # A gate must fall before the words (nothing starts) or after them (they are stopped), never between.
+        irq = disable_irq()
+        started = not self.gated
+        if started:
+            self._sm.active(1)
+            self._sm.put(words)
+        self._moving = started
+        enable_irq(irq)
+        return started
+
+    def busy(self):
+        """True while a grant has steps left (also when a gate has stopped it: `halt` ends it)."""
+        if self._moving:
+            self.made()
+        return self._moving
+
+    def made(self):
+        """Usteps made of the grant in motion, or of the last one. Motion goes on undisturbed.
+
+        OSError if the state machine does not answer.
+        """
+        if self._moving:
+            left = self._steps_left()
+            made = self._steps - 1 - left
+            self._made = made if made > 0 else 0
+            if left < 0:
+                self._moving = False
+        return self._made
+
+    def halt(self):
+        """End motion at the current ustep, empty the FIFO, release the gate. Usteps made of the grant."""
+        self.gated = False  # first: a gate that falls from here on stays latched
+        sm = self._sm
+        sm.active(0)
+        made = self.made()
+        if sm.tx_fifo():  # words not even taken: nothing has moved
+            made = 0
+        while sm.tx_fifo():
+            sm.exec(_PULL_NOBLOCK)
+        sm.restart()  # to the program's start; it waits there for the next grant
+        sm.exec(_STEP_LOW)  # it may have been stopped while STEP was high
+        self._moving = False
+        self._made = made
+        return made
+
+    def gate(self):
+        """Stop at once and let nothing start until `halt`. For hard interrupts: allocates nothing."""
+        self._sm.active(0)
+        self.gated = True
+
+    def prove(self):
+        """True if the state machine answers."""
+        self._steps_left()
+        return True
+
+    def _steps_left(self):
+        """x of the program: steps left less one, -1 when all are made.
+
+        An instruction from the CPU is executed at once, between two of the program (data sheet 3.5.7). It
+        must not come in the 7 cycles that load a grant: returning from `grant` and calling this take longer.
+        """
+        sm = self._sm
+        sm.exec(_MOV_ISR_X)
+        sm.exec(_PUSH_NOBLOCK)
+        if not sm.rx_fifo():  # `get` would wait for ever
+            raise OSError("stepper: the state machine does not answer")
+        sm.get(self._left)
+        return self._left[0]

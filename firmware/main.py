@@ -1,0 +1,174 @@
+"""Power-up of the pump: builds the board, tests it, and runs the pump for ever.
+
+One loop, one place that feeds the watchdog. What must be quick is not in it: the step generator times the steps, and
+stop key, door and clamp gate them in their interrupts.
+"""
+
+import gc
+import time
+
+from board import Board
+from pump import library, provisioning
+from pump.protocol import MAX_LINE, Server
+from pump.pump import CONTACTS, RESET_POWER, RESET_WATCHDOG, Pump
+from pump.records import RecordLog
+from pump.refusal import Refused
+from pump.screen import Screen
+
+RTC_EVERY_S = 60
+SCREEN_EVERY_S = 5
+PRESSURE_READY_MS = 6  # a conversion takes 5 ms [ABP2 data sheet]
+
+
+class Loop:
+    """The pump on its board: reads, steps, answers, shows, sleeps."""
+
+    def __init__(self, board):
+        self._board = board
+        self._ticks = time.ticks_ms()
+        try:
+            self.provisioning = provisioning.read(board.fram)
+        except Refused:
+            self.provisioning = None
+        self.pump = Pump(board.steps, board.fram, RecordLog(board.log_flash), self.provisioning, library.LIBRARY)
+        self._edge = [0, 0, 0]
+        self._line = bytearray(MAX_LINE)
+        self._triggered_ms = None  # ticks of the last pressure conversion
+        self._rtc_read_s = 0
+        self._shown_s = -SCREEN_EVERY_S
+        self._shown_state = -1
+        self.screen = Screen(self.pump, self.provisioning)
+        self._server = Server(self.pump, self._about(), gc.mem_alloc)
+
+    def _about(self):
+        board, known = self._board, self.provisioning
+        return {
+            "build": board.build,
+            "board": board.name,
+            "drivers": list(board.drivers),
+            "serial": known.serial if known else None,
+            "bench": bool(known and known.bench),
+        }
+
+    # -- power-up
+
+    def power_up(self):
+        """Self-test, then what FRAM holds; ends in `stopped` or `alarm`."""
+        board = self._board
+        board.display.show(self.screen.notice())
+        failed = -1
+        for number, (_, ok) in enumerate(board.prove()):
+            if not ok and failed < 0:
+                failed = number
+        rtc_s, proven = self._read_rtc()
+        cause = RESET_WATCHDOG if board.bitten() else RESET_POWER
+        self.pump.power_up(rtc_s, proven, cause)
+        self._rtc_read_s = self.pump.core.clock.s
+        for contact in range(CONTACTS):
+            level = board.contacts.level(contact)
+            self.pump.settled(contact, level)
+        board.watchdog.feed()
+        if failed < 0 and not self._motor_wakes():
+            failed = len(board.drivers)
+        self.pump.self_tested(failed)
+        gc.collect()
+
+    def _motor_wakes(self):
+        """Energises the motor once, so that a rotor that jumps is seen and booked before therapy. False: no power."""
+        board = self._board
+        board.steps.enable(True)
+        time.sleep_ms(20)
+        powered = board.motor_power()
+        try:
+            self.pump.motor_powered(board.encoder.read())
+        except OSError:
+            powered = False
+        board.steps.enable(False)
+        return powered
+
+    def _read_rtc(self):
+        try:
+            return self._board.rtc.unix_s(), not self._board.rtc.power_lost()
+        except OSError:
+            return 0, False
+
+    # -- the loop
+
+    def turn(self):
+        """One wake-up. Returns the milliseconds to sleep."""
+        self._tell_time()
+        self._read_sensors()
+        self._tell_edges()
+        wait_ms = self.pump.step()
+        self._serve()
+        self._signal()
+        self._board.watchdog.feed()
+        return wait_ms
+
+    def _tell_time(self):
+        now = time.ticks_ms()
+        self.pump.core.clock.advance(time.ticks_diff(now, self._ticks))
+        self._ticks = now
+
+    def _tell_edges(self):
+        """Hands over the edges since the last turn, each at its own time."""
+        edge, clock = self._edge, self.pump.core.clock
+        while self._board.contacts.take(edge):
+            ago_ms = time.ticks_diff(self._ticks, edge[2])
+            s, ms = clock.ago(ago_ms if ago_ms > 0 else 0)
+            self.pump.edge(edge[0], edge[1], s, ms)
+
+    def _read_sensors(self):
+        board, monitors = self._board, self.pump.monitors
+        try:
+            monitors.feel_encoder(board.encoder.read())
+        except OSError:
+            monitors.encoder_silent()
+        try:
+            if self._triggered_ms is not None:
+                if time.ticks_diff(self._ticks, self._triggered_ms) >= PRESSURE_READY_MS:
+                    pressure_pa = board.pressure.read_pa()
+                    monitors.feel_pressure(pressure_pa, board.pressure.raw, board.pressure.status)
+                    self._triggered_ms = None
+            if self._triggered_ms is None:
+                board.pressure.trigger()
+                self._triggered_ms = self._ticks
+        except OSError:
+            self._triggered_ms = None
+            monitors.pressure_silent()
+
+    def _serve(self):
+        link = self._board.link
+        length = link.read_line(self._line)
+        while length:
+            link.write(self._server.answer(memoryview(self._line)[:length]))
+            length = link.read_line(self._line)
+
+    def _signal(self):
+        """Lights, sound, display; the wall clock once a minute."""
+        board, core = self._board, self.pump.core
+        priority = core.alarms.highest()
+        muted = not core.alarms.audible()
+        board.lights.show(priority, muted, core.infusing())
+        board.sound.show(priority, muted)
+        if core.state != self._shown_state or core.clock.s - self._shown_s >= SCREEN_EVERY_S:
+            self._shown_state, self._shown_s = core.state, core.clock.s
+            board.display.show(self.screen.rows())
+        if core.clock.s - self._rtc_read_s >= RTC_EVERY_S:
+            self._rtc_read_s = core.clock.s
+            rtc_s, proven = self._read_rtc()
+            if proven:
+                self.pump.tell_rtc(rtc_s)
+
+
+def main():
+    """Runs the pump. Does not return."""
+    board = Board()
+    loop = Loop(board)
+    loop.power_up()
+    while True:
+        board.wait(loop.turn())
+
+
+if __name__ == "__main__":
+    main()

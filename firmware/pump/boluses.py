@@ -1,0 +1,193 @@
+"""Boluses: asked for, refused with a reason or started, suspended, ended, interrupted.
+
+A PCA bolus is added to basal and suspends a clinician bolus, which goes on afterwards with exactly what was left
+[DEL-04, DEL-11]. Intent is written to FRAM before the first step, the result after the last [LOG-08].
+"""
+
+from pump import decision, limits, records
+from pump.clock import before
+from pump.schedule import bolus_duration_ms, bolus_interval
+from pump.units import mass_ng_of_usteps, pl_per_ustep, usteps_of_volume, volume_nl_of_mass, volume_nl_of_usteps
+
+
+class Boluses:
+    """The two boluses of `core`, and the decision on each request."""
+
+    def __init__(self, core):
+        self._core = core
+        self._standing = decision.Standing(core.pca, core.clinician, core.lockouts)
+        self._runs = (core.pca, core.clinician)
+
+    # -- requests
+
+    def request_pca(self, contact, faulted=False):
+        """A demand: the patient's button, pressed at `contact` (s, ms) and let go now. Returns the reason, 0 accepted."""
+        core = self._core
+        mass_ng = core.rx.bolus_ug * 1000 if core.rx else 0
+        reason = self._decide(True, mass_ng, contact, faulted)
+        next_s, next_ms = self._next_time(reason, True, mass_ng)
+        nl = self._volume_nl(mass_ng)
+        payload = (contact[0], contact[1], reason, next_s, next_ms, nl)
+        core.diary.note(records.PCA_DECISION, payload)
+        if reason == limits.ACCEPTED:
+            if core.clinician.active:
+                self._suspend_clinician()
+            self._begin(core.pca, contact, mass_ng, core.rx.bolus_duration_s)
+        return reason
+
+    def request_clinician(self, ug, over_s):
+        """An authenticated order of `ug` over `over_s`. Returns the reason, 0 accepted."""
+        core = self._core
+        mass_ng, now = ug * 1000, core.now
+        reason = self._decide(False, mass_ng, now, False)
+        next_s, next_ms = self._next_time(reason, False, mass_ng)
+        nl = self._volume_nl(mass_ng)
+        core.diary.note(records.CLINICIAN_DECISION, (now[0], now[1], reason, next_s, next_ms, nl))
+        if reason == limits.ACCEPTED:
+            self._begin(core.clinician, now, mass_ng, over_s)
+        return reason
+
+    def next_pca(self):
+        """When a press could next be accepted, (s, ms) or None when that cannot be named."""
+        core = self._core
+        if not core.infusing() or core.rx.bolus_ug == 0 or core.alarms.blocks_bolus():
+            return None
+        self._gather(False)
+        return decision.next_possible(self._standing, True, core.rx.bolus_ug * 1000, core.now)
+
+    def promised_ng(self):
+        """Mass of what runs, whole: (kind, ng) of each bolus that is active."""
+        return [(run.kind, run.mass_ng) for run in self._runs if run.active]
+
+    def pending(self):
+        """What runs, as the windows count it."""
+        return [run.pending(run.end) for run in self._runs if run.active]
+
+    def _decide(self, is_pca, mass_ng, at, faulted):
+        self._gather(faulted)
+        return decision.refusal(self._standing, is_pca, mass_ng, at, self._fits_reservoir(mass_ng))
+
+    def _gather(self, faulted):
+        core, standing = self._core, self._standing
+        standing.fault = faulted
+        standing.alarmed = core.alarms.blocks_bolus()
+        standing.infusing = core.infusing()
+        standing.log_failed = core.diary.failed
+        standing.windows = core.limits
+        standing.lockout_s = core.rx.lockout_s if core.rx else 0
+
+    def _fits_reservoir(self, mass_ng):
+        core = self._core
+        if core.rx is None:
+            return False
+        rest = core.motion.schedule.left[core.clinician.stream] if core.clinician.active else 0
+        rest_nl = volume_nl_of_usteps(rest, core.ledger.pl_step)
+        return core.reservoir.fits(self._volume_nl(mass_ng), rest_nl)
+
+    def _volume_nl(self, mass_ng):
+        core = self._core
+        return volume_nl_of_mass(mass_ng, core.rx.concentration_ug_per_ml) // 1000 if core.rx else 0
+
+    def _next_time(self, reason, is_pca, mass_ng):
+        """(s, ms) for the records; NO_TIME where no time can be named. An accepted request tells it at its end."""
+        if reason != limits.ACCEPTED and decision.has_next_time(reason):
+            when = decision.next_possible(self._standing, is_pca, mass_ng, self._core.now)
+            if when is not limits.NEVER:
+                return when
+        return records.NO_TIME, 0
+
+    # -- running
+
+    def _begin(self, run, request, mass_ng, wanted_s):
+        core = self._core
+        rx, now = core.rx, core.now
+        pl = pl_per_ustep(rx.syringe)
+        usteps = usteps_of_volume(self._volume_nl(mass_ng), pl)
+        duration_ms = bolus_duration_ms(usteps, pl, wanted_s, rx.basal_ug_per_day, rx.concentration_ug_per_ml)
+        run.begin(now, request, usteps, mass_ng, duration_ms)
+        nl = self._volume_nl(mass_ng)
+        core.diary.note(
+            records.BOLUS_START, (run.kind, request[0], request[1], usteps, nl, mass_ng, duration_ms)
+        )
+        core.save()  # the intent, before any of its steps
+        core.motion.halt(core.clock.s, core.clock.ms)  # what was granted without it is planned anew
+        core.motion.schedule.start(run.stream, bolus_interval(usteps, duration_ms), usteps)
+
+    def _suspend_clinician(self):
+        core = self._core
+        core.motion.halt(core.clock.s, core.clock.ms)
+        core.clinician.suspend(core.now)
+        core.motion.schedule.hold(core.clinician.stream, True)
+        self._note_suspension(1)
+
+    def _resume_clinician(self):
+        core = self._core
+        core.motion.halt(core.clock.s, core.clock.ms)
+        core.clinician.resume(core.now)
+        core.motion.schedule.hold(core.clinician.stream, False)
+        self._note_suspension(0)
+
+    def _note_suspension(self, suspended):
+        run = self._core.clinician
+        left = self._core.motion.schedule.left[run.stream]
+        self._core.diary.note(records.BOLUS_SUSPENDED, (run.kind, suspended, left))
+
+    def running(self):
+        """True while any bolus runs or is suspended."""
+        return self._runs[0].active or self._runs[1].active
+
+    def due_ms(self):
+        """Milliseconds until a running bolus is to end (0: now or overdue), or -1 when none runs. No allocation."""
+        soonest = -1
+        clock = self._core.clock
+        for run in self._runs:
+            if run.active and run.suspended is None:
+                ms = (run.end[0] - clock.s) * 1000 + run.end[1] - clock.ms
+                ms = ms if ms > 0 else 0
+                if soonest < 0 or ms < soonest:
+                    soonest = ms
+        return soonest
+
+    def finish_due(self):
+        """Ends the boluses whose time is up and whose last step is made. True when one ended."""
+        core = self._core
+        ended = False
+        for run in self._runs:
+            if not run.active or run.suspended is not None:
+                continue
+            if before(core.clock.s, core.clock.ms, run.end[0], run.end[1]):
+                continue
+            left = core.motion.schedule.left
+            if left[run.stream] == 0 and core.motion.flying:
+                core.motion.halt(core.clock.s, core.clock.ms)  # its last step may still be in flight, or not
+            if left[run.stream] == 0:
+                self._close(run, run.usteps, run.mass_ng, interrupted=0)
+                ended = True
+                if run is core.pca and core.clinician.active:
+                    self._resume_clinician()
+        return ended
+
+    def interrupt(self):
+        """Ends whatever runs, now; the remainder is never resumed [H33]. Motion must have been halted."""
+        core = self._core
+        for run in self._runs:
+            if run.active:
+                made = run.usteps - core.motion.schedule.left[run.stream]
+                ng = mass_ng_of_usteps(made, core.ledger.pl_step, core.rx.concentration_ug_per_ml)
+                self._close(run, made, min(ng, run.mass_ng), interrupted=1)
+                core.motion.schedule.stop(run.stream)
+
+    def _close(self, run, usteps, mass_ng, interrupted):
+        """Books the end: history and lockout first, then the journal that makes them valid, then the record."""
+        core = self._core
+        s, ms = core.now
+        run.active = False
+        core.history.bolus_ended(s, ms, run.kind, mass_ng)
+        core.lockouts.bolus_ended(s, ms, run is core.pca, core.rx.lockout_s)
+        core.save()
+        self._gather(False)
+        mass = core.rx.bolus_ug * 1000 if run is core.pca else run.mass_ng
+        when = decision.next_possible(self._standing, run is core.pca, mass, (s, ms))
+        next_s, next_ms = (records.NO_TIME, 0) if when is limits.NEVER else when
+        nl = volume_nl_of_usteps(usteps, core.ledger.pl_step)
+        core.diary.note(records.BOLUS_END, (run.kind, interrupted, usteps, nl, mass_ng, next_s, next_ms))

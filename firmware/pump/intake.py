@@ -1,0 +1,193 @@
+"""What comes in from outside: prescriptions, clinician's orders, refills, the wall clock.
+
+Everything is checked before anything changes; a refused document changes nothing [RX-03, decision 11]. A prescription
+is loaded over the link, but only a finger on the pump's own key confirms it.
+"""
+
+from binascii import crc32
+
+from pump import limits, order, prescription, records
+from pump.alarms import REFILL, RESERVOIR_EMPTY, RESERVOIR_LOW
+from pump.journal import RX_BASE
+from pump.limits import Limits
+from pump.refusal import Refused
+from pump.reservoir import EMPTY_NL
+from pump.schedule import basal_interval
+from pump.units import capacity_ul, const, pl_per_ustep, volume_nl_of_mass
+
+RX_SLOT_BYTES = const(0x800)
+DRUGS = ("test-fluid", "morphine", "hydromorphone")  # numbered in the records
+
+# A refill whose returned volume is off by more than this may be a pocket fill or a diversion [H17].
+RETURNED_TOLERANCE_NL = const(1_000_000)
+RETURNED_TOLERANCE_PERCENT = const(5)
+
+
+class Intake:
+    """Loads and confirms for one pump. `provisioning` may be None: then nothing is ever accepted."""
+
+    def __init__(self, core, boluses, provisioning, library):
+        self._core = core
+        self._boluses = boluses
+        self.provisioning = provisioning
+        self._library = library
+        self.staged = None
+
+    # -- prescriptions
+
+    def load(self, document, signatures, override, blocked_by):
+        """Checks and stages a prescription, and returns it. Raises Refused; then the one staged before stays.
+
+        `blocked_by`: code of what keeps anything from being loaded now (an open door ...), or None.
+        """
+        try:
+            if blocked_by:
+                raise Refused(blocked_by, {"key": "pump", "do": "remove the cause at the pump first"})
+            rx = self._admit(document, signatures, override)
+        except Refused as refused:
+            self._core.diary.note(records.RX_REFUSED, (self._core.sequence, crc32(refused.code.encode()) >> 1))
+            raise
+        self.staged = rx
+        words = (rx.sequence, rx.basal_ug_per_day, rx.bolus_ug, rx.lockout_s, rx.limit_24h_ug)
+        self._core.diary.note(records.RX_LOAD, words)
+        return rx
+
+    def _admit(self, document, signatures, override):
+        core = self._core
+        rx = prescription.admit(
+            document, signatures, override, self.provisioning, self._library, core.sequence, core.rx
+        )
+        if core.reservoir.fill_nl and core.reservoir.remaining_nl() <= EMPTY_NL:
+            raise Refused("reservoir_empty", {"key": "reservoir", "do": "refill before a prescription is loaded"})
+        self._check_history(rx)
+        return rx
+
+    def _check_history(self, rx):
+        """What was given already, and the rate in force until now, must fit the new limits [scenario: restart]."""
+        core = self._core
+        factor = self._factor(rx)
+        if factor != (1, 1) and not (
+            core.history.boluses.room_to_convert() and core.history.rates.room_to_convert()
+        ):
+            raise Refused("rx_history_full", {"key": "drug", "do": "wait until older boluses are 24 h past"})
+        in_force = core.rx.basal_ug_per_day if core.rx else 0
+        s, ms = core.now
+        reason = Limits(rx, core.history, factor).admits(s, ms, self._boluses.pending(), in_force)
+        if reason != limits.ACCEPTED:
+            name = limits.REASONS[reason]
+            raise Refused(name, {"key": name + "_ug", "do": "boluses given and basal must fit this window"})
+
+    def _factor(self, rx):
+        """How past mass is restated in the new drug: mass of the new for mass of the old."""
+        old = self._core.rx
+        if old is None or old.drug == rx.drug:
+            return 1, 1
+        if old.basal_ug_per_day == 0 or rx.equiv_prev_ug_per_day == 0:
+            raise Refused("rx_no_equivalence", {"key": "equiv_prev_ug_per_day", "allowed": "a daily dose in ug"})
+        return rx.equiv_prev_ug_per_day, old.basal_ug_per_day
+
+    def recheck(self):
+        """The staged prescription once more at the moment of its confirmation [LIB-06]. Raises Refused."""
+        if not prescription.is_as_signed(self.staged):
+            raise Refused("rx_changed", {"key": "prescription", "do": "load it again"})
+        self._check_history(self.staged)
+
+    def adopt(self):
+        """The staged prescription is confirmed: it replaces the old one. Nothing moves and no bolus runs now."""
+        core, rx = self._core, self.staged
+        self.staged = None
+        s, ms = core.now
+        factor = self._factor(rx)
+        if core.rx and (core.rx.basal_ug_per_day != rx.basal_ug_per_day or factor != (1, 1)):
+            core.history.rate_replaced(s, ms, core.rx.basal_ug_per_day)
+        if factor != (1, 1):
+            core.history.convert(factor[0], factor[1])
+        core.ledger.set_fluid(pl_per_ustep(rx.syringe), rx.concentration_ug_per_ml)
+        if core.reservoir.fill_nl == 0:
+            core.reservoir.fill(rx.fill_ul * 1000)
+        core.rx_slot ^= 1
+        core.rx_crc = crc32(rx.document)
+        core.nv.write(RX_BASE + core.rx_slot * RX_SLOT_BYTES, rx.document)
+        core.rx = rx
+        core.sequence = rx.sequence
+        core.started = False
+        core.needs_rx = False
+        core.lockouts.prescribed(rx.lockout_s)
+        core.diary.rx_hash = rx.rx_hash
+        self.prepare()
+        core.save_all()
+        drug = DRUGS.index(rx.drug) if rx.drug in DRUGS else -1
+        words = (rx.sequence, drug, rx.concentration_ug_per_ml, rx.basal_ug_per_day, rx.bolus_ug, rx.lockout_s)
+        core.diary.note(records.RX_CONFIRM, words + (rx.limit_24h_ug,))
+
+    def prepare(self):
+        """Derives what the delivery needs from the prescription in force; frozen until the next one."""
+        core, rx = self._core, self._core.rx
+        core.adopt_limits()
+        core.motion.schedule.configure(core.ledger.pl_step)
+        self.basal = None
+        if rx.basal_ug_per_day:
+            self.basal = basal_interval(rx.basal_ug_per_day, rx.concentration_ug_per_ml, core.ledger.pl_step)
+        self.watch_reservoir()
+
+    def watch_reservoir(self):
+        """Sets the marks of the reservoir for the prescription in force."""
+        core, rx = self._core, self._core.rx
+        bolus_nl = volume_nl_of_mass(rx.bolus_ug, rx.concentration_ug_per_ml)
+        core.reservoir.watch(bolus_nl, rx.flow_nl_per_h)
+
+    # -- orders, refills, clock
+
+    def order(self, document, signature):
+        """A clinician's bolus, authenticated. Returns the reason, 0 accepted. Raises Refused for a bad order."""
+        core = self._core
+        checked = order.admit_order(
+            document, signature, self.provisioning, self._library, core.sequence, core.rx
+        )
+        core.sequence = checked.sequence
+        core.save()
+        return self._boluses.request_clinician(checked.ug, checked.over_s)
+
+    def refill(self, fill_ul, returned_ul, drug, concentration_ug_per_ml):
+        """Another syringe is in. Raises Refused, and then nothing changed.
+
+        A returned volume that is off by more than max(1 mL, 5 %) raises `refill`, and only a new prescription
+        leads back to infusion [H17].
+        """
+        core, rx = self._core, self._core.rx
+        if rx is None:
+            raise Refused("refill_no_prescription", {"key": "rx", "do": "confirm a prescription first"})
+        if core.moving():
+            raise Refused("refill_while_infusing", {"key": "state", "do": "stop the pump first"})
+        if not 0 < fill_ul <= capacity_ul(rx.syringe):
+            allowed = "1 to %d uL, what a %s holds" % (capacity_ul(rx.syringe), rx.syringe)
+            raise Refused("refill_volume", {"key": "fill_ul", "held": fill_ul, "allowed": allowed})
+        if (drug, concentration_ug_per_ml) != (rx.drug, rx.concentration_ug_per_ml):
+            held = "%s %d ug/mL" % (drug, concentration_ug_per_ml)
+            allowed = "%s %d ug/mL" % (rx.drug, rx.concentration_ug_per_ml)
+            raise Refused("refill_fluid", {"key": "drug", "held": held, "allowed": allowed})
+        expected_nl = core.reservoir.remaining_nl()
+        core.reservoir.fill(fill_ul * 1000)
+        self.watch_reservoir()
+        returned_nl = -1 if returned_ul is None else returned_ul * 1000
+        core.diary.note(records.REFILL, (fill_ul * 1000, returned_nl, expected_nl, concentration_ug_per_ml))
+        core.alarms.condition_gone(RESERVOIR_LOW)
+        core.alarms.condition_gone(RESERVOIR_EMPTY)
+        tolerance_nl = max(RETURNED_TOLERANCE_NL, expected_nl * RETURNED_TOLERANCE_PERCENT // 100)
+        if returned_ul is not None and abs(returned_nl - expected_nl) > tolerance_nl:
+            core.needs_rx = True
+            core.alarms.occur(REFILL)
+        core.save_all()
+
+    def set_clock(self, utc_s):
+        """Somebody sets the wall clock: an offset, for display and records; therapy time does not know it [H28]."""
+        core = self._core
+        if core.diary.wall_offset_s is None:
+            raise Refused("clock_unknown", {"key": "rtc", "do": "provision the real-time clock"})
+        old = core.clock_offset_s
+        core.clock_offset_s = old + utc_s - core.diary.wall_s()
+        core.diary.wall_offset_s += core.clock_offset_s - old
+        core.save()
+        limit = 0x7FFFFFFF
+        words = (max(-limit, min(limit, core.clock_offset_s)), max(-limit, min(limit, old)))
+        core.diary.note(records.TIME_SET, words)

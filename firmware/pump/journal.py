@@ -1,0 +1,132 @@
+"""The write-ahead journal in FRAM: two kinds of block, each in two slots written in turn.
+
+`Pulse` (64 B) is written before every grant: the clock and the microstep counters with the grant already booked.
+`State` (up to 640 B) is written when anything else changes: lockouts, ring heads, sequence, folded totals, the bolus that
+runs. FRAM keeps each byte as it is written, in order, so a block that a power cut tore is told by its ends, and the
+other slot still holds the last whole one.
+
+A CRC-32 makes an int past 2^30, which RP2040 must allocate; the pulse, written in the delivery tick, is therefore
+guarded by its sequence number at both ends, an exclusive-or and a masked sum of its words. The state has a CRC-32.
+"""
+
+import struct
+from binascii import crc32
+
+from pump.units import const
+
+# FRAM map (32 KiB, MB85RC256V)
+PULSE_BASE = const(0x0000)  # 2 x 64 B
+STATE_BASE = const(0x0080)  # 2 x 640 B
+RX_BASE = const(0x0600)  # 2 x 2048 B: the text of the last prescriptions
+RATE_BASE = const(0x1600)  # 64 x 16 B
+BOLUS_BASE = const(0x1A00)  # 1440 x 16 B, ends at 0x7400
+PROVISION_BASE = const(0x7800)  # 2 KiB, written once, at the factory
+
+_PULSE_WORDS = const(16)
+_PULSE_FORMAT = "<16I"
+_PULSE_BYTES = const(64)
+_MASK_24 = const(0xFFFFFF)
+
+# Words of a pulse, between the two sequence numbers (words 0 and 15) and the checks (13 and 14).
+MONO_S = const(1)
+MONO_MS = const(2)
+RTC_S = const(3)  # time of the RTC when it was last read, less RTC_EPOCH_S (keeps it below 2^30) ...
+RTC_MONO_S = const(4)  # ... and the monotonic second of that moment
+COUNTERS = const(5)  # six words: the ledger's counters
+PHASE = const(11)  # state of the pump, in `pump.pump` codes
+ENCODER = const(12)  # raw angle of the screw before the grant, + 0x1000 * steps granted
+FIELDS = const(12)
+
+RTC_EPOCH_S = const(1_577_836_800)  # 2020-01-01
+
+
+class PulseJournal:
+    """The pulse block. `words[1..12]` are set by the caller; `write` stores them, `restore` brings them back."""
+
+    def __init__(self, nv):
+        self._nv = nv
+        self._buf = bytearray(_PULSE_BYTES)
+        self.words = [0] * _PULSE_WORDS
+        self._sequence = 0
+
+    def write(self):
+        """Stores the words in the older slot. Runs in the delivery tick: allocates nothing."""
+        w = self.words
+        self._sequence = (self._sequence + 1) & 0xFFFFFFF
+        w[0] = w[15] = self._sequence
+        mixed = total = 0
+        for k in range(13):
+            mixed ^= w[k]
+            total += (w[k] & _MASK_24) ^ k
+        w[13] = mixed
+        w[14] = total
+        struct.pack_into(
+            _PULSE_FORMAT, self._buf, 0,
+            w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7],
+            w[8], w[9], w[10], w[11], w[12], w[13], w[14], w[15],
+        )  # fmt: skip
+        self._nv.write(PULSE_BASE + (self._sequence & 1) * _PULSE_BYTES, self._buf)
+
+    def restore(self):
+        """Loads the newest whole block into `words`. False when neither slot holds one."""
+        found = False
+        for slot in range(2):
+            self._nv.read_into(PULSE_BASE + slot * _PULSE_BYTES, self._buf)
+            words = struct.unpack(_PULSE_FORMAT, self._buf)
+            if self._whole(words, slot) and (not found or words[0] > self._sequence):
+                found = True
+                self._sequence = words[0]
+                for k in range(_PULSE_WORDS):
+                    self.words[k] = words[k]
+        return found
+
+    @staticmethod
+    def _whole(words, slot):
+        mixed = total = 0
+        for k in range(13):
+            mixed ^= words[k]
+            total += (words[k] & _MASK_24) ^ k
+        ends = words[0] == words[15] and words[0] > 0 and words[0] & 1 == slot
+        return ends and mixed == words[13] and total == words[14]
+
+
+class BlockJournal:
+    """A block of named integers under a CRC-32, in two slots: `values` in, `values` out.
+
+    `names` fixes the order; every value is an unsigned 64-bit integer. New names may only be added at the end.
+    """
+
+    def __init__(self, nv, base, slot_bytes, names):
+        self._nv, self._base, self._names = nv, base, names
+        self._slot_bytes = slot_bytes
+        self._buf = bytearray(8 * (len(names) + 1) + 4)
+        if len(self._buf) > slot_bytes:
+            raise ValueError("the block does not fit its slot of %d bytes" % slot_bytes)
+        self._sequence = 0
+
+    def write(self, values):
+        """Stores `values` (a dict with every name) in the older slot."""
+        self._sequence += 1
+        buf = self._buf
+        struct.pack_into("<Q", buf, 0, self._sequence)
+        for k, name in enumerate(self._names):
+            struct.pack_into("<Q", buf, 8 * (k + 1), values[name])
+        struct.pack_into("<I", buf, len(buf) - 4, crc32(memoryview(buf)[: len(buf) - 4]))
+        self._nv.write(self._base + (self._sequence & 1) * self._slot_bytes, buf)
+
+    def restore(self):
+        """The newest whole block as a dict, or None when neither slot holds one."""
+        found = None
+        buf = self._buf
+        for slot in range(2):
+            self._nv.read_into(self._base + slot * self._slot_bytes, buf)
+            body = memoryview(buf)[: len(buf) - 4]
+            sequence = struct.unpack_from("<Q", buf, 0)[0]
+            if struct.unpack_from("<I", buf, len(buf) - 4)[0] != crc32(body):
+                continue
+            if sequence & 1 == slot and sequence > self._sequence:
+                self._sequence = sequence
+                found = {
+                    name: struct.unpack_from("<Q", buf, 8 * (k + 1))[0] for k, name in enumerate(self._names)
+                }
+        return found

@@ -1,0 +1,132 @@
+"""The drug library: what may be prescribed, by drug, route and site. Doses in ug, times in s, volumes in uL.
+
+Bench defaults, no clinical advice. A concentration is an entry of a list, never free (LIB-02). Every figure
+is a hard limit but `basal_soft_max_ug_per_day`, above which the pump warns. The library is part of the
+image.
+"""
+
+from collections import namedtuple
+
+from pump import units
+
+ROUTES = ("intrathecal", "epidural")
+SITES = ("lumbar", "cisternal", "epidural")
+
+BOLUS_PERCENT_OF_DAILY = 20  # a patient bolus is at most a fifth of the daily basal
+DAILY_CAP_PERCENT = 160  # the 24 h limit is at most 1.6 times the daily basal
+EDIT_PERCENT = 200  # one edit at most doubles the basal
+EQUIVALENCE_PERCENT = 150  # after a change of drug: at most 1.5 times the equivalent of what was given before
+
+MAX_CONCENTRATION_UG_PER_ML = 25_000  # the strongest ampoule there is
+MIN_COMPLIANCE_NL_PER_KPA = 1_000
+MAX_COMPLIANCE_NL_PER_KPA = 50_000
+MAX_CLINICIAN_BOLUS_S = 6 * units.HOUR_S
+
+FIELDS = (
+    "concentrations_ug_per_ml",  # allowed ones; empty: any from 1 to MAX_CONCENTRATION_UG_PER_ML
+    "first_dose_max_ug_per_day",  # basal of the first prescription, without a second person
+    "basal_soft_max_ug_per_day",
+    "basal_hard_max_ug_per_day",
+    "bolus_max_ug",  # whatever the basal is
+    "clinician_bolus_max_ug",
+    "bolus_min_usteps",
+    "bolus_duration_min_s",
+    "bolus_duration_max_s",
+    "lockout_min_s",
+    "lockout_max_s",
+    "deadspace_min_ul",
+    "deadspace_max_ul",
+    "bench_only",  # the machine is the limit, and only a pump provisioned for the bench takes it
+)
+
+Entry = namedtuple("Entry", FIELDS)
+
+
+def _drug(concentrations, first_dose, soft_max, hard_max, bolus_max):
+    return Entry(
+        concentrations_ug_per_ml=concentrations,
+        first_dose_max_ug_per_day=first_dose,
+        basal_soft_max_ug_per_day=soft_max,
+        basal_hard_max_ug_per_day=hard_max,
+        bolus_max_ug=bolus_max,
+        clinician_bolus_max_ug=bolus_max,
+        bolus_min_usteps=10,  # fewer and the bolus is mostly rounding (ITH-03)
+        bolus_duration_min_s=120,  # a bolus into the spinal fluid is slow (ITH-05)
+        bolus_duration_max_s=units.HOUR_S,
+        lockout_min_s=1_800,
+        lockout_max_s=units.DAY_S,
+        deadspace_min_ul=100,
+        deadspace_max_ul=3_000,
+        bench_only=False,
+    )
+
+
+def _test_fluid():
+    # The largest masses there are: 240 mL in a day, or a full 50 mL syringe, of the strongest concentration.
+    most_ug_per_day = units.MAX_FLOW_NL_PER_H * 24 // 1_000_000 * MAX_CONCENTRATION_UG_PER_ML
+    most_ug = units.capacity_ul("bd-50") // 1_000 * MAX_CONCENTRATION_UG_PER_ML
+    return Entry(
+        concentrations_ug_per_ml=(),
+        first_dose_max_ug_per_day=most_ug_per_day,
+        basal_soft_max_ug_per_day=most_ug_per_day,
+        basal_hard_max_ug_per_day=most_ug_per_day,
+        bolus_max_ug=most_ug,
+        clinician_bolus_max_ug=most_ug,
+        bolus_min_usteps=1,
+        bolus_duration_min_s=1,
+        bolus_duration_max_s=MAX_CLINICIAN_BOLUS_S,
+        lockout_min_s=60,
+        lockout_max_s=units.DAY_S,
+        deadspace_min_ul=1,
+        deadspace_max_ul=10_000,
+        bench_only=True,
+    )
+
+
+_MORPHINE = _drug((50, 100, 200, 500, 1000), 500, 2_000, 10_000, 500)
+_HYDROMORPHONE = _drug((10, 20, 50, 100, 200), 100, 400, 2_000, 100)
+_MORPHINE_EPIDURAL = _drug((100, 200, 500), 5_000, 20_000, 50_000, 2_000)
+_TEST_FLUID = _test_fluid()
+
+LIBRARY = {
+    ("morphine", "intrathecal", "lumbar"): _MORPHINE,
+    ("morphine", "intrathecal", "cisternal"): _MORPHINE,
+    ("morphine", "epidural", "epidural"): _MORPHINE_EPIDURAL,
+    ("hydromorphone", "intrathecal", "lumbar"): _HYDROMORPHONE,
+    ("hydromorphone", "intrathecal", "cisternal"): _HYDROMORPHONE,
+}
+for _route in ROUTES:
+    for _site in SITES:
+        LIBRARY[("test-fluid", _route, _site)] = _TEST_FLUID
+
+
+def has_drug(library, drug):
+    """Whether any entry of the library is for `drug`."""
+    return any(key[0] == drug for key in library)
+
+
+def allows_concentration(entry, ug_per_ml):
+    """Whether the entry lists this concentration, or for test-fluid has it in its range."""
+    if entry.concentrations_ug_per_ml:
+        return ug_per_ml in entry.concentrations_ug_per_ml
+    return 1 <= ug_per_ml <= MAX_CONCENTRATION_UG_PER_ML
+
+
+def daily_reference_ug(entry, basal_ug_per_day):
+    """The day's dose that percentages refer to: the basal; the first-dose ceiling if that is 0 (DEL-03)."""
+    return basal_ug_per_day or entry.first_dose_max_ug_per_day
+
+
+def in_order(entry):
+    """Whether each pair of limits of an entry is the right way round (LIB-05)."""
+    basal_max = entry.basal_hard_max_ug_per_day
+    rising = (
+        (entry.first_dose_max_ug_per_day, entry.basal_soft_max_ug_per_day, basal_max),
+        (entry.bolus_max_ug, basal_max),
+        (entry.clinician_bolus_max_ug, basal_max),
+        (entry.bolus_min_usteps,),
+        (entry.bolus_duration_min_s, entry.bolus_duration_max_s),
+        (entry.lockout_min_s, entry.lockout_max_s),
+        (entry.deadspace_min_ul, entry.deadspace_max_ul),
+    )
+    return all(figures[0] > 0 and list(figures) == sorted(figures) for figures in rising)

@@ -1,0 +1,169 @@
+"""Watches what the sensors say while the pump runs, and raises the alarms.
+
+Fed with the readings of this wake-up, judged in `step`; no allocation. Sensors are read and judged in simulation as
+on the board: nothing here knows what it runs on.
+"""
+
+from pump import alarms as alarm
+from pump.ledger import EXCESS
+from pump.motion_check import OVER, SECOND_CHANNEL, STALL, MotionCheck
+from pump.occlusion import OCCLUDED, TREND, OcclusionDetector
+from pump.pressure_check import FAULT, SUSPICIOUS, PressureCheck
+from pump.units import const
+
+SOON_MS = const(10)  # a sensor that looks dead is read again at once, to be sure within a second [ALM-25]
+SILENT_READINGS = const(3)  # a chip that does not answer this often in a row has failed
+_PUMPED_MASK = const(0xFFFFFFF)
+
+
+class Monitors:
+    """The sensors of one pump against its therapy."""
+
+    def __init__(self, core):
+        self._core = core
+        self._occlusion = OcclusionDetector()
+        self._pressure = PressureCheck()
+        self._encoder = MotionCheck()
+        self.encoder_raw = 0
+        self.again_in_ms = -1  # when readings are wanted before the next deadline
+        self._fresh = False  # a pressure came in since the last step
+        self._verdict = 0
+        self._pressure_silent = self._encoder_silent = 0
+        self._excess = 0  # usteps of excess already booked since `start`
+        self._made = 0  # usteps of the grant in flight that `_pumped_nl` holds already
+        self._commanded = 0
+        self._pumped_nl = self._pumped_rest = 0
+
+    # -- readings
+
+    def feel_encoder(self, raw):
+        """Angle of the screw, 0..4095."""
+        self.encoder_raw = raw
+        self._encoder_silent = 0
+
+    def encoder_silent(self):
+        """The encoder did not answer."""
+        self._encoder_silent += 1
+
+    def feel_pressure(self, pressure_pa, raw, status):
+        """Line pressure in Pa, with the converter's count and status byte."""
+        self._core.pressure_pa = pressure_pa
+        self._pressure_silent = 0
+        self._fresh = True
+        self._verdict = self._pressure.feel(raw, status)
+
+    def pressure_silent(self):
+        """The pressure sensor did not answer."""
+        self._pressure_silent += 1
+
+    # -- therapy
+
+    def configure(self):
+        """A prescription was confirmed: what is known of the line."""
+        self._occlusion.configure(self._core.rx.compliance_nl_per_kpa)
+
+    def start(self):
+        """Forward motion begins from rest: the line is at its no-flow pressure, the screw where the encoder says."""
+        core = self._core
+        self._occlusion.start(core.clock.s, core.pressure_pa)
+        self._encoder.start(self.encoder_raw, core.ledger.pl_step, core.motion.commanded)
+        self._excess = self._made = 0
+        self._commanded = core.motion.commanded
+
+    def no_flow_pa(self):
+        """Line pressure without flow, as last known."""
+        return self._occlusion.no_flow_estimate_pa()
+
+    def compliance_nl_per_kpa(self):
+        """Compliance of the line, as the occlusion showed it or as configured."""
+        return self._occlusion.measured_compliance_nl_per_kpa()
+
+    # -- judging
+
+    def step(self, door_open, syringe_off, button_fault):
+        """Judges the readings, and raises or ends alarms."""
+        core = self._core
+        alarms = core.alarms
+        self.again_in_ms = -1
+        moving = core.moving()
+        if moving:
+            if door_open:
+                alarms.raise_(alarm.DOOR)
+            if syringe_off:
+                alarms.raise_(alarm.SYRINGE)
+        if not door_open:
+            alarms.condition_gone(alarm.DOOR)
+        if not syringe_off:
+            alarms.condition_gone(alarm.SYRINGE)
+        if button_fault:
+            alarms.raise_(alarm.BUTTON)
+        else:
+            alarms.condition_gone(alarm.BUTTON)
+        self._judge_sensors(moving)
+        if core.infusing():
+            self._judge_reservoir()
+            self._judge_line()
+
+    def _judge_sensors(self, moving):
+        alarms = self._core.alarms
+        failed = self._pressure_silent >= SILENT_READINGS or self._encoder_silent >= SILENT_READINGS
+        if self._pressure_silent or self._encoder_silent:
+            self.again_in_ms = SOON_MS
+        if self._fresh:
+            if self._verdict == SUSPICIOUS:
+                self.again_in_ms = SOON_MS
+            elif self._verdict == FAULT:
+                failed = True
+        if not failed:
+            if not self._pressure_silent and not self._encoder_silent:
+                alarms.condition_gone(alarm.SENSOR)
+        elif moving:
+            alarms.raise_(alarm.SENSOR)
+
+    def _judge_reservoir(self):
+        reservoir, alarms = self._core.reservoir, self._core.alarms
+        if reservoir.is_empty():
+            alarms.raise_(alarm.RESERVOIR_EMPTY)
+        elif reservoir.is_low():
+            alarms.raise_(alarm.RESERVOIR_LOW)
+
+    def _judge_line(self):
+        """Downstream occlusion, by pressure against the volume that was really pumped."""
+        if not self._fresh:
+            return
+        self._fresh = False
+        core = self._core
+        self._count_pumped()
+        found = self._occlusion.sample(core.clock.s, self._pumped_nl, core.pressure_pa, core.flow_nl_per_h)
+        if found == OCCLUDED:
+            core.alarms.occur(alarm.OCCLUSION_DOWNSTREAM)
+        elif found == TREND:
+            core.alarms.raise_(alarm.OCCLUSION_TREND)
+        else:
+            core.alarms.condition_gone(alarm.OCCLUSION_TREND)
+
+    def _count_pumped(self):
+        motion = self._core.motion
+        made = self._core.motor.made() if motion.flying else 0
+        usteps = motion.commanded - self._commanded + made - self._made
+        self._commanded, self._made = motion.commanded, made
+        picolitres = usteps * self._core.ledger.pl_step + self._pumped_rest
+        self._pumped_nl = (self._pumped_nl + picolitres // 1000) & _PUMPED_MASK
+        self._pumped_rest = picolitres % 1000
+
+    def grant_ended(self):
+        """Nothing moves now: compares the screw with what was commanded [ALM-01, ALM-10, ALM-12]."""
+        core = self._core
+        if self._encoder_silent or not core.moving():
+            return
+        verdict = self._encoder.feel(core.motion.commanded, self.encoder_raw)
+        excess = self._encoder.excess_usteps
+        if excess > self._excess:
+            core.ledger.book(EXCESS, excess - self._excess)
+            self._excess = excess
+        if verdict == STALL:
+            core.alarms.occur(alarm.STALL)
+        elif verdict == OVER:
+            core.alarms.occur(alarm.OVER_INFUSION)
+        elif verdict == SECOND_CHANNEL:
+            core.alarms.occur(alarm.SECOND_CHANNEL)

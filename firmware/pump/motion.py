@@ -1,0 +1,144 @@
+"""Grants of motion: planned, booked, written ahead, handed to the step generator, and accounted for when they end.
+
+One grant is in flight at a time. The step generator stops by itself when it is used up, so a processor that hangs
+costs at most one grant. `go`, `settle` and `halt` run in the delivery tick and allocate nothing.
+"""
+
+from pump import journal
+from pump.ledger import BASAL, CLINICIAN, PCA, PRIME
+from pump.schedule import MAX_STEPS, MIN_PERIOD_US, Schedule
+from pump.units import const
+
+_SCHEDULED = const(-1)  # the grant came from the schedule, which knows its accounts
+_LONGEST_MS = const(60_000)  # time that passed is looked at up to here; the schedule keeps one interval anyway
+
+# A bolus and the basal stream book under the same number in the schedule and in the ledger.
+assert (BASAL, PCA, CLINICIAN) == (0, 1, 2)
+
+
+class Motion:
+    """Moves the plunger in grants. `motor` is the step generator: enable, grant, busy, made, halt, gated."""
+
+    def __init__(self, motor, ledger, pulse):
+        self._motor = motor
+        self._ledger = ledger
+        self._pulse = pulse
+        self.schedule = Schedule()
+        self.flying = False
+        self.commanded = 0  # net microsteps really commanded since boot, forward positive
+        self.last_made = 0  # microsteps of the grant that ended last
+        self._account = _SCHEDULED
+        self._forward = True
+        self._steps = 0
+        self._s = self._ms = 0  # when the schedule was last looked at
+        self._flight_us = 0  # from then to the last step of the grant
+        self.phase = 0  # state of the pump, for the journal
+        self.encoder_raw = 0
+
+    def begin(self, s, ms):
+        """The schedule's time starts here; nothing may be in flight."""
+        self._s, self._ms = s, ms
+        self._flight_us = 0
+
+    def go(self, s, ms):
+        """Grants what is due next by the schedule. Returns the number of steps, 0 when none is due yet."""
+        self.schedule.pass_time(self._elapsed_us(s, ms))
+        self._s, self._ms = s, ms
+        steps = self.schedule.plan()
+        if steps:
+            book, planned = self._ledger.book, self.schedule.planned
+            book(BASAL, planned[BASAL])
+            book(PCA, planned[PCA])
+            book(CLINICIAN, planned[CLINICIAN])
+            self._flight_us = self.schedule.last_us
+            self._fly(_SCHEDULED, True, self.schedule.first_us, self.schedule.period_us, steps)
+        return steps
+
+    def go_fixed(self, account, forward, steps, period_us, s, ms):
+        """Grants `steps` at a fixed period: priming (booked ahead) or relief (credited by the caller afterwards)."""
+        if steps > MAX_STEPS or period_us < MIN_PERIOD_US:
+            raise ValueError("a grant of %d steps every %d us is outside the machine's range" % (steps, period_us))
+        self._s, self._ms = s, ms
+        if account == PRIME:
+            self._ledger.book(PRIME, steps)
+        self._flight_us = steps * period_us
+        self._fly(account, forward, period_us, period_us, steps)
+
+    def _fly(self, account, forward, first_us, period_us, steps):
+        self._account, self._forward, self._steps = account, forward, steps
+        self.flying = True
+        self.write_pulse(self._s, self._ms)
+        self._motor.grant(forward, first_us, period_us, steps)
+
+    def write_pulse(self, s, ms):
+        """Writes clock, counters and state ahead of what comes next."""
+        w, u = self._pulse.words, self._ledger.usteps
+        w[journal.MONO_S], w[journal.MONO_MS] = s, ms
+        base = journal.COUNTERS
+        w[base], w[base + 1], w[base + 2] = u[0], u[1], u[2]
+        w[base + 3], w[base + 4], w[base + 5] = u[3], u[4], u[5]
+        w[journal.PHASE] = self.phase
+        w[journal.ENCODER] = self.encoder_raw + (self._steps << 12 if self.flying else 0)
+        self._pulse.write()
+
+    def lands_in_ms(self, s, ms):
+        """Milliseconds from (s, ms) until the grant in flight has made its last step, at least 1."""
+        left = (self._flight_us - self._elapsed_us(s, ms) + 999) // 1000
+        return left + 1 if left > 0 else 1
+
+    def settle(self, s, ms):
+        """Books the end of a grant that moves no more, because it was used up or an interrupt gated it.
+
+        True when one ended.
+        """
+        if not self.flying:
+            return False
+        if self._motor.gated:
+            return self.halt(s, ms)
+        if self._motor.busy():
+            return False
+        return self._end(self._motor.made(), s, ms)
+
+    def halt(self, s, ms):
+        """Stops motion at the current microstep and books what was made. True when a grant was in flight.
+
+        Afterwards the schedule stands at this instant, so that streams can be started, held or stopped.
+        """
+        made = self._motor.halt()
+        if self.flying:
+            return self._end(made, s, ms)
+        self.schedule.pass_time(self._elapsed_us(s, ms))
+        self._s, self._ms = s, ms
+        return False
+
+    def _end(self, made, s, ms):
+        steps = self._steps
+        made = min(max(made, 0), steps)
+        elapsed_us = self._elapsed_us(s, ms)
+        if self._account == _SCHEDULED:
+            if made == steps:
+                self.schedule.settle(elapsed_us)
+            else:
+                self._give_back_unmade(made, elapsed_us)
+        elif self._account == PRIME:
+            self._ledger.give_back(PRIME, steps - made)
+        self.commanded += made if self._forward else -made
+        self.last_made = made
+        self.flying = False
+        self._s, self._ms = s, ms
+        return True
+
+    def _give_back_unmade(self, made, elapsed_us):
+        schedule, ledger = self.schedule, self._ledger
+        planned = schedule.planned
+        basal, pca, clinician = planned[BASAL], planned[PCA], planned[CLINICIAN]
+        schedule.cut(made, elapsed_us)
+        ledger.give_back(BASAL, basal - schedule.made[BASAL])
+        ledger.give_back(PCA, pca - schedule.made[PCA])
+        ledger.give_back(CLINICIAN, clinician - schedule.made[CLINICIAN])
+
+    def _elapsed_us(self, s, ms):
+        elapsed_ms = (s - self._s) * 1000 + ms - self._ms if s - self._s < 60 else _LONGEST_MS
+        return elapsed_ms * 1000
+
+

@@ -1,0 +1,105 @@
+"""The second channel: the encoder on the screw against the microsteps that were commanded [ALM-01, ALM-10, ALM-12].
+
+The encoder (12 bit, +-1 deg of non-linearity) sees stalls of more than four full steps and drift over about 10 uL, not
+single microsteps. A verdict needs two readings in a row that say the same, so that one bad transfer stops nobody.
+What the screw did more than it was told is `excess_usteps`, a high-water mark to be booked as delivered.
+
+Backlash does not matter here: the encoder sits on the screw, before it. Positions are differences kept in 1/32
+microstep, so that nothing grows with time. No allocation.
+"""
+
+from pump.units import const
+
+OK = const(0)
+SUSPICIOUS = const(1)  # read again within SOON_MS
+STALL = const(2)
+OVER = const(3)  # more than OVER_NL beyond what was commanded
+SECOND_CHANNEL = const(4)  # motion without command, backwards, or more than a motor can do
+
+SOON_MS = const(10)
+
+COUNTS = const(4096)  # a revolution, 3200 microsteps: a count is 25/32 microstep
+PART = const(32)
+STALL_USTEPS = const(64)  # four full steps
+# Reference and reading may each be off by the non-linearity of +-1 deg (9 usteps) and a count of jitter.
+MARGIN_USTEPS = const(20)
+IDLE_USTEPS = const(40)  # a rotor that loses power may jump by two full steps
+OVER_PL = const(10_000_000)
+COMMAND_MASK = const(0xFFFFFFF)  # commanded microsteps may wrap at 2^28 or a multiple of it
+
+
+class MotionCheck:
+    """Compares two counts of the same motion, from the last `start` on."""
+
+    def __init__(self):
+        self.start(0, 41_282)
+
+    def start(self, raw, pl_per_ustep, commanded=0):
+        """Takes the encoder's reading 0..4095 and the commanded count as the common reference."""
+        self.excess_usteps = 0
+        self._raw = raw
+        self._command = commanded
+        self._referenced = False
+        self._lead = 0  # screw beyond command, 1/32 ustep
+        self._idle = 0  # screw's motion since the last command, 1/32 ustep
+        self._forward = True
+        self._before = OK
+        self._over = min(OVER_PL // pl_per_ustep, 1_000_000)
+
+    def feel(self, commanded, raw):
+        """One reading: `commanded` net microsteps (forward positive), encoder angle 0..4095.
+
+        At most half a revolution may lie between two readings. The first one after `start` sets the command's
+        reference. Returns OK, SUSPICIOUS, STALL, OVER or SECOND_CHANNEL.
+        """
+        if not self._referenced:
+            self._referenced = True
+        told = _signed(commanded - self._command, COMMAND_MASK)
+        moved = _signed(raw - self._raw, COUNTS - 1) * 25
+        self._command, self._raw = commanded, raw
+        if told:
+            self._forward = told > 0
+            self._idle = 0
+        else:
+            self._idle += moved
+        self._lead += moved - told * PART
+        verdict = self._judge()
+        if verdict == OK:
+            self._before = OK
+            self._note_excess()
+            return OK
+        if self._before == OK:
+            self._before = verdict
+            return SUSPICIOUS
+        self._before = verdict
+        self._note_excess()
+        return verdict
+
+    def lead_usteps(self):
+        """How far the screw is beyond the command; negative when it lags."""
+        return self._lead // PART
+
+    def _judge(self):
+        lead = self._lead // PART
+        if not self._forward:
+            lead = -lead
+        if self._lead // PART > self._over and self._forward:
+            return OVER
+        if lead < -STALL_USTEPS:
+            return STALL
+        if self._idle > IDLE_USTEPS * PART or self._idle < -IDLE_USTEPS * PART:
+            return SECOND_CHANNEL
+        if not self._forward and lead > STALL_USTEPS:
+            return SECOND_CHANNEL
+        return OK
+
+    def _note_excess(self):
+        excess = self._lead // PART - MARGIN_USTEPS
+        if excess > self.excess_usteps:
+            self.excess_usteps = excess
+
+
+def _signed(difference, mask):
+    """A difference of two wrapped counts, as the short way round. `mask` is 2^n - 1."""
+    difference &= mask
+    return difference - mask - 1 if difference > mask >> 1 else difference

@@ -1,0 +1,83 @@
+"""Who this pump is and whom it believes: its serial number, whether it stands on a bench, two public keys.
+
+Written once into FRAM by the bench or the workshop, before therapy; nothing that comes over the link
+changes it. Block: length of the text (u32, little endian), CRC-32 of the text (u32, little endian), the
+text. Text: one flat JSON object {"serial": ..., "bench": true or false, "prescriber": modulus in hex,
+"second": modulus in hex}.
+"""
+
+import binascii
+import struct
+
+from pump import signature, strict_json
+from pump.refusal import Refused
+
+FRAM_ADDRESS = 0x7800
+BLOCK_BYTES = 0x800  # up to the end of the FRAM
+HEADER_BYTES = 8
+MAX_SERIAL = 20  # one line of the display
+
+_WHAT = "provisioning"
+_KEYS = ("serial", "bench", "prescriber", "second")
+
+
+class Provisioning:
+    """serial: text; bench: bool; prescriber, second: RSA-3072 moduli (int). Set once, then only read."""
+
+    def __init__(self, serial, bench, prescriber, second):
+        self.serial = serial
+        self.bench = bench
+        self.prescriber = prescriber
+        self.second = second
+
+
+def read(fram):
+    """The provisioning in the FRAM, a driver with `read_into(address, buffer)`. Refused: there is none."""
+    block = bytearray(BLOCK_BYTES)
+    fram.read_into(FRAM_ADDRESS, block)
+    return parse(block)
+
+
+def parse(block):
+    """The provisioning in the bytes of a block; what follows the text is not looked at.
+
+    Refused: provisioning_absent, _length, _crc, _key_unknown, _key_missing, _value_type, _value_range, _key,
+    _same_key or a code of strict_json.
+    """
+    return _of_values(strict_json.parse(_text_of(block), _WHAT, booleans=True))
+
+
+def _text_of(block):
+    if len(block) < HEADER_BYTES:
+        raise Refused(_WHAT + "_length", {"key": "block", "held": len(block), "allowed": "8 bytes or more"})
+    length, crc = struct.unpack("<II", block[:HEADER_BYTES])
+    if length in (0, 0xFFFFFFFF):
+        raise Refused(_WHAT + "_absent", {"key": "block", "do": "provision this pump first"})
+    room = len(block) - HEADER_BYTES
+    if length > room:
+        detail = {"key": "length", "held": length, "allowed": f"at most {room}"}
+        raise Refused(_WHAT + "_length", detail)
+    text = bytes(block[HEADER_BYTES : HEADER_BYTES + length])
+    if binascii.crc32(text) != crc:
+        raise Refused(_WHAT + "_crc", {"key": "block", "do": "provision this pump again"})
+    return text
+
+
+def _of_values(values):
+    for key in values:
+        if key not in _KEYS:
+            raise Refused(_WHAT + "_key_unknown", {"key": key, "allowed": ", ".join(_KEYS)})
+    for key in _KEYS:
+        if key not in values:
+            raise Refused(_WHAT + "_key_missing", {"key": key, "allowed": ", ".join(_KEYS)})
+        kind = bool if key == "bench" else str
+        if not isinstance(values[key], kind):
+            raise Refused(_WHAT + "_value_type", {"key": key, "held": values[key]})
+    if not 1 <= len(values["serial"]) <= MAX_SERIAL:
+        detail = {"key": "serial", "held": values["serial"], "allowed": f"1 to {MAX_SERIAL} characters"}
+        raise Refused(_WHAT + "_value_range", detail)
+    prescriber = signature.public_key(values["prescriber"], "prescriber", _WHAT)
+    second = signature.public_key(values["second"], "second", _WHAT)
+    if prescriber == second:  # one person with two names is no second person
+        raise Refused(_WHAT + "_same_key", {"key": "second", "allowed": "a key other than the prescriber's"})
+    return Provisioning(values["serial"], values["bench"], prescriber, second)

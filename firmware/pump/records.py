@@ -1,0 +1,171 @@
+"""Event records: 64 bytes each, numbered, CRC-ed and chained by hash.
+
+Layout (little endian): sequence u32, boot u16, type u8, flags u8 (bit 0: wall clock was set), monotonic seconds u32,
+milliseconds u16, spare u16, wall clock seconds u32, prescription hash u32, seven payload words i32, first 8 bytes of the
+SHA-256 of the record before this one, CRC-32 of all that stands before it.
+
+The host reads the same tables (this file is plain Python), and does its own checking [LOG-07].
+"""
+
+import struct
+from binascii import crc32
+from hashlib import sha256
+
+from pump.units import const
+
+RECORD_BYTES = const(64)
+FORMAT = "<IHBBIHHII7i8sI"
+PAYLOAD_WORDS = const(7)
+WALL_CLOCK_SET = const(1)
+
+# type -> (name, names of its payload words)
+BOOT = const(1)
+STATE = const(2)
+RX_LOAD = const(3)
+RX_REFUSED = const(4)
+RX_CONFIRM = const(5)
+RX_END = const(6)
+PRIME = const(7)
+PRESS = const(8)
+PCA_DECISION = const(9)
+BOLUS_START = const(10)
+BOLUS_END = const(11)
+CLINICIAN_DECISION = const(12)
+ALARM_ON = const(13)
+ALARM_ACK = const(14)
+ALARM_OFF = const(15)
+BACK_OFF = const(16)
+REFILL = const(17)
+TIME_SET = const(18)
+BASAL_SEGMENT = const(19)
+KEY = const(20)
+SELF_TEST = const(21)
+BOLUS_SUSPENDED = const(22)
+FAULT = const(23)
+
+TYPES = {
+    BOOT: ("boot", ("reset_cause", "was_infusing", "time_proven", "off_s", "journal_ok", "boot_jump_usteps")),
+    STATE: ("state", ("from_state", "to_state", "cause")),
+    RX_LOAD: ("rx_load", ("sequence", "basal_ug_per_day", "bolus_ug", "lockout_s", "limit_24h_ug")),
+    RX_REFUSED: ("rx_refused", ("sequence", "code")),
+    RX_CONFIRM: ("rx_confirm", ("sequence", "drug", "concentration_ug_per_ml", "basal_ug_per_day", "bolus_ug",
+                                "lockout_s", "limit_24h_ug")),
+    RX_END: ("rx_end", ("sequence",)),
+    PRIME: ("prime", ("usteps", "nl", "finished")),
+    PRESS: ("press", ("contact_s", "contact_ms", "held_ms", "demand")),
+    PCA_DECISION: ("pca_decision", ("contact_s", "contact_ms", "reason", "next_s", "next_ms", "nl")),
+    BOLUS_START: ("bolus_start", ("kind", "request_s", "request_ms", "usteps", "nl", "mass_ng", "duration_ms")),
+    BOLUS_END: ("bolus_end", ("kind", "interrupted", "usteps", "nl", "mass_ng", "next_s", "next_ms")),
+    CLINICIAN_DECISION: ("clinician_decision", ("request_s", "request_ms", "reason", "next_s", "next_ms", "nl")),
+    ALARM_ON: ("alarm_on", ("alarm", "priority", "action", "restored")),
+    ALARM_ACK: ("alarm_ack", ("alarm",)),
+    ALARM_OFF: ("alarm_off", ("alarm",)),
+    BACK_OFF: ("back_off", ("usteps", "nl", "credited_nl", "from_pa", "to_pa", "target_pa")),
+    REFILL: ("refill", ("fill_nl", "returned_nl", "expected_nl", "concentration_ug_per_ml")),
+    TIME_SET: ("time_set", ("offset_s", "old_offset_s")),
+    BASAL_SEGMENT: ("basal_segment", ("ug_per_day", "seconds", "usteps", "nl")),
+    KEY: ("key", ("key", "held_ms")),
+    SELF_TEST: ("self_test", ("passed", "failed_driver")),
+    BOLUS_SUSPENDED: ("bolus_suspended", ("kind", "suspended", "usteps_left")),
+    FAULT: ("fault", ("source", "code")),
+}  # fmt: skip
+
+NO_TIME = const(-1)  # next_s of a decision that has no next time
+KINDS = (None, "pca", "clinician")
+
+
+class RecordLog:
+    """Append-only ring of records on a NOR flash block device (4096 B sectors, bits only fall until erased).
+
+    The sector ahead is erased when it is entered, so the oldest 64 records make room at a time. A record that a power
+    cut tore fails its CRC and is passed over: the next one takes the place behind it with the same number.
+    """
+
+    def __init__(self, flash):
+        self._flash = flash
+        self._sectors = flash.ioctl(4, 0)
+        self._in_sector = flash.ioctl(5, 0) // RECORD_BYTES
+        self._buf = bytearray(RECORD_BYTES)
+        self._slot = 0  # where the next record goes
+        self.next_sequence = 0
+        self.previous = bytes(8)
+        self._find_end()
+
+    def append(self, boot, kind, s, ms, utc_s, rx_hash, payload, flags=0):
+        """Writes one record and returns its sequence number. Raises OSError when the flash refuses."""
+        words = list(payload) + [0] * (PAYLOAD_WORDS - len(payload))
+        buf = self._buf
+        struct.pack_into(
+            FORMAT, buf, 0, self.next_sequence, boot, kind, flags, s, ms, 0, utc_s, rx_hash, *words, self.previous, 0
+        )
+        struct.pack_into("<I", buf, 60, crc32(memoryview(buf)[:60]))
+        block, place = divmod(self._slot, self._in_sector)
+        if place == 0:
+            self._flash.ioctl(6, block)
+        self._flash.writeblocks(block, buf, place * RECORD_BYTES)
+        self._slot = (self._slot + 1) % (self._sectors * self._in_sector)
+        self.previous = sha256(buf).digest()[:8]
+        self.next_sequence += 1
+        return self.next_sequence - 1
+
+    def read(self, first, most):
+        """Up to `most` whole records from sequence `first` on: (sequence of the first one, their bytes).
+
+        Older records than the ring holds are gone; reading then begins with the oldest there is.
+        """
+        slots = self._sectors * self._in_sector
+        back = self.next_sequence - first
+        slot = (self._slot - back) % slots if 0 < back < slots else (self._slot + self._in_sector) % slots
+        if back <= 0:
+            return first, b""
+        # Torn places shift records towards higher slots: go back until one is not newer than asked for.
+        for _ in range(slots):
+            found = self._sequence_at(slot)
+            if found is not None and found <= first:
+                break
+            slot = (slot - 1) % slots
+            if slot == self._slot:
+                break
+        out = []
+        sequence = None
+        for _ in range(slots):
+            if len(out) == most or slot == self._slot and out:
+                break
+            found = self._sequence_at(slot)
+            if found is not None and found >= first and (sequence is None or found == sequence + len(out)):
+                if sequence is None:
+                    sequence = found
+                out.append(bytes(self._buf))
+            slot = (slot + 1) % slots
+        return (first if sequence is None else sequence), b"".join(out)
+
+    def _sequence_at(self, slot):
+        """Sequence of the whole record in a slot (its bytes are then in the buffer), or None."""
+        block, place = divmod(slot, self._in_sector)
+        self._flash.readblocks(block, self._buf, place * RECORD_BYTES)
+        if struct.unpack_from("<I", self._buf, 60)[0] != crc32(memoryview(self._buf)[:60]):
+            return None
+        return struct.unpack_from("<I", self._buf, 0)[0]
+
+    def _find_end(self):
+        """Finds the newest record: the sector with the newest first record, then the last whole one in it."""
+        newest, newest_block = -1, None
+        for block in range(self._sectors):
+            for place in range(2):  # the first place may be torn
+                sequence = self._sequence_at(block * self._in_sector + place)
+                if sequence is not None:
+                    if sequence > newest:
+                        newest, newest_block = sequence, block
+                    break
+        if newest_block is None:
+            return
+        end = newest_block * self._in_sector
+        for place in range(self._in_sector):
+            sequence = self._sequence_at(newest_block * self._in_sector + place)
+            if sequence is not None:
+                end = newest_block * self._in_sector + place + 1
+                self.next_sequence = sequence + 1
+                self.previous = sha256(self._buf).digest()[:8]
+            elif self._buf != b"\xff" * RECORD_BYTES:
+                end = newest_block * self._in_sector + place + 1  # torn: its bits have fallen
+        self._slot = end % (self._sectors * self._in_sector)

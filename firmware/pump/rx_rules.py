@@ -1,0 +1,228 @@
+"""Whether a prescription may run on this pump: machine, library, earlier doses. Each refusal has its code.
+
+Nothing here delivers or changes anything. Sums are exact integers; what a basal gives in a window is
+rounded up.
+"""
+
+from pump import library as drugs
+from pump import override as second_person
+from pump import units
+from pump.refusal import Refused, refused
+
+FLOW_TOLERANCE_PERCENT = 1
+
+# An occlusion shows once max(50 uL, 5 kPa x compliance) are stored; that must take at most 2.4 h (H15).
+OCCLUSION_MIN_NL = 50_000
+OCCLUSION_RISE_KPA = 5
+OCCLUSION_BUDGET_TENTHS_OF_H = 24
+
+
+def check(rx, provisioning, library, last_sequence, current, override=None):
+    """Whether it took an override, if `rx` (form and signature proven) may be confirmed at all; else Refused.
+
+    provisioning None: this pump is not provisioned. current: the last accepted Prescription or None.
+    override: a second person's Override or None; it is looked at only where it is needed.
+    """
+    check_address(rx, provisioning, last_sequence)
+    entry = find_entry(rx, provisioning, library)
+    _check_set(rx, entry)
+    _check_basal(rx, entry)
+    _check_bolus(rx, entry)
+    _check_limits(rx, entry)
+    _check_change_of_drug(rx, current)
+    if entry.bench_only:
+        return False
+    _check_therapy(rx, entry)
+    return _check_step(rx, entry, current, override, provisioning)
+
+
+def check_address(document, provisioning, last_sequence, what="rx"):
+    """Returns if a prescription or order is for this pump and newer than the last one of either."""
+    if provisioning is None:
+        raise Refused(what + "_not_provisioned", {"key": "pump", "do": "provision this pump first"})
+    if document.serial != provisioning.serial:
+        raise refused(what + "_serial", document, "serial", provisioning.serial)
+    if document.sequence <= last_sequence:
+        raise refused(what + "_sequence", document, "sequence", f"more than {last_sequence}")
+
+
+def find_entry(rx, provisioning, library):
+    """The library entry of this drug, route, site and concentration. Refused if this pump has none."""
+    if not drugs.has_drug(library, rx.drug):
+        raise refused("rx_drug_unknown", rx, "drug", ", ".join(sorted({key[0] for key in library})))
+    entry = library.get((rx.drug, rx.route, rx.site))
+    if entry is None:
+        places = ", ".join(sorted("{}/{}".format(*key[1:]) for key in library if key[0] == rx.drug))
+        detail = {"key": "route and site", "held": f"{rx.route}/{rx.site}", "allowed": places}
+        raise Refused("rx_route_site", detail)
+    if entry.bench_only and not provisioning.bench:
+        raise refused("rx_not_bench", rx, "drug", "only on a pump provisioned for the bench")
+    if not drugs.allows_concentration(entry, rx.concentration_ug_per_ml):
+        listed = ", ".join(str(c) for c in entry.concentrations_ug_per_ml)
+        allowed = listed or f"1 to {drugs.MAX_CONCENTRATION_UG_PER_ML}"
+        raise refused("rx_concentration", rx, "concentration_ug_per_ml", allowed + " ug/mL")
+    return entry
+
+
+def warnings(rx, library):
+    """Codes of the soft limits that an accepted prescription passes (LIB-03), a tuple."""
+    entry = library[(rx.drug, rx.route, rx.site)]
+    return ("basal_soft_max",) if rx.basal_ug_per_day > entry.basal_soft_max_ug_per_day else ()
+
+
+def basal_in_window_ug(basal_ug_per_day, window_s):
+    """Mass in ug that a basal gives in a full window, rounded up."""
+    return (basal_ug_per_day * window_s + units.DAY_S - 1) // units.DAY_S
+
+
+# The machine: syringe and line
+
+
+def _check_set(rx, entry):
+    if rx.syringe not in units.SYRINGES:
+        raise refused("rx_syringe", rx, "syringe", ", ".join(sorted(units.SYRINGES)))
+    low, high = drugs.MIN_COMPLIANCE_NL_PER_KPA, drugs.MAX_COMPLIANCE_NL_PER_KPA
+    _check_range("rx_compliance", rx, "compliance_nl_per_kpa", low, high)
+    _check_range("rx_deadspace", rx, "deadspace_ul", entry.deadspace_min_ul, entry.deadspace_max_ul)
+    # It has to fill the line, too.
+    _check_range("rx_fill", rx, "fill_ul", rx.deadspace_ul + 1, units.capacity_ul(rx.syringe))
+
+
+def _check_basal(rx, entry):
+    basal, concentration = rx.basal_ug_per_day, rx.concentration_ug_per_ml
+    if basal and not _is_machine_flow(basal, concentration):
+        raise refused("rx_basal_machine", rx, "basal_ug_per_day", "0, or what 0.01 to 10 mL/h give")
+    if basal > entry.basal_hard_max_ug_per_day:
+        allowed = f"at most {entry.basal_hard_max_ug_per_day}"
+        raise refused("rx_basal_hard_max", rx, "basal_ug_per_day", allowed)
+    stated, derived = rx.flow_stated_nl_per_h, rx.flow_nl_per_h
+    if abs(stated - derived) * 100 > derived * FLOW_TOLERANCE_PERCENT:
+        allowed = f"{derived} +- {FLOW_TOLERANCE_PERCENT} %, what this basal is at this concentration"
+        raise Refused("rx_flow_mismatch", {"key": "flow_nl_per_h", "held": stated, "allowed": allowed})
+
+
+def _is_machine_flow(basal_ug_per_day, concentration_ug_per_ml):
+    """Exact, without the rounding of a flow: ug/day against nL/h times ug/mL."""
+    scaled = basal_ug_per_day * 1_000_000
+    per_nl_per_h = 24 * concentration_ug_per_ml
+    return units.MIN_FLOW_NL_PER_H * per_nl_per_h <= scaled <= units.MAX_FLOW_NL_PER_H * per_nl_per_h
+
+
+def _check_bolus(rx, entry):
+    # Without a patient bolus its times may be 0 (then no clinician bolus can be ordered either), or in range.
+    if rx.bolus_ug or rx.lockout_s:
+        _check_range("rx_lockout_range", rx, "lockout_s", entry.lockout_min_s, entry.lockout_max_s)
+    if rx.bolus_ug or rx.bolus_duration_s:
+        _check_bolus_duration(rx, entry)
+    if rx.bolus_ug == 0:
+        return
+    if rx.flow_nl_per_h >= units.MAX_FLOW_NL_PER_H:
+        raise refused("rx_bolus_needs_flow", rx, "flow_nl_per_h", "less than the 10 mL/h the machine has")
+    if exceeds_syringe(rx.bolus_ug, rx):
+        raise refused("rx_bolus_over_syringe", rx, "bolus_ug", f"what a full {rx.syringe} holds")
+    least_nl = entry.bolus_min_usteps * units.pl_per_ustep(rx.syringe) // 1000 + 1
+    if units.volume_nl_of_mass(rx.bolus_ug, rx.concentration_ug_per_ml) < least_nl:
+        raise refused("rx_bolus_too_small", rx, "bolus_ug", f"at least {least_nl} nL")
+
+
+def _check_bolus_duration(rx, entry):
+    low, high = entry.bolus_duration_min_s, entry.bolus_duration_max_s
+    _check_range("rx_bolus_duration", rx, "bolus_duration_s", low, high)
+
+
+def exceeds_syringe(ug, rx):
+    """Whether `ug` are more than a full syringe of this prescription holds."""
+    return ug * 1000 > units.capacity_ul(rx.syringe) * rx.concentration_ug_per_ml
+
+
+# Counts and limits
+
+_ZERO_CODES = {"lim": "rx_limit_zero", "max": "rx_count_zero", "equ": "rx_equivalence_zero"}
+
+
+def _check_limits(rx, entry):
+    for key in rx.zeros:
+        raise refused(_ZERO_CODES[key[:3]], rx, key, '1 or more, or "none"')
+    if not rx.limit_24h_ug and not entry.bench_only:
+        detail = {"key": "limit_24h_ug", "held": "none", "allowed": "a limit; a drug has to have one"}
+        raise Refused("rx_limit_missing", detail)
+    for name, window_s in (("1h", units.HOUR_S), ("4h", 4 * units.HOUR_S), ("24h", units.DAY_S)):
+        limit_ug = getattr(rx, f"limit_{name}_ug")
+        basal_ug = basal_in_window_ug(rx.basal_ug_per_day, window_s)
+        if limit_ug and basal_ug > limit_ug:
+            allowed = f"{basal_ug} or more, what the basal alone gives"
+            raise refused("rx_basal_over_limit_" + name, rx, f"limit_{name}_ug", allowed)
+
+
+# The therapy: what only drugs have to fit
+
+
+def _check_therapy(rx, entry):
+    reference_ug = drugs.daily_reference_ug(entry, rx.basal_ug_per_day)
+    most_ug = min(entry.bolus_max_ug, reference_ug * drugs.BOLUS_PERCENT_OF_DAILY // 100)
+    if rx.bolus_ug > most_ug:
+        raise refused("rx_bolus_max", rx, "bolus_ug", f"at most {most_ug}")
+    cap_ug = reference_ug * drugs.DAILY_CAP_PERCENT // 100
+    if rx.limit_24h_ug > cap_ug:
+        raise refused("rx_24h_cap", rx, "limit_24h_ug", f"at most {cap_ug}")
+    stored_nl = max(OCCLUSION_MIN_NL, OCCLUSION_RISE_KPA * rx.compliance_nl_per_kpa)
+    least_nl_per_h = -(-stored_nl * 10 // OCCLUSION_BUDGET_TENTHS_OF_H)
+    if rx.basal_ug_per_day and rx.flow_nl_per_h < least_nl_per_h:
+        allowed = f"at least {least_nl_per_h}, else an occlusion shows too late; use a lower concentration"
+        raise refused("rx_flow_too_slow", rx, "flow_nl_per_h", allowed)
+
+
+def _check_change_of_drug(rx, current):
+    """Without the equivalence, what was given of the other drug could not be counted in the windows (H04)."""
+    if current is not None and current.drug != rx.drug and not rx.equiv_prev_ug_per_day:
+        detail = {
+            "key": "equiv_prev_ug_per_day",
+            "held": "none",
+            "allowed": f"the daily dose of {current.drug} as ug of {rx.drug}",
+        }
+        raise Refused("rx_no_equivalence", detail)
+
+
+def _check_step(rx, entry, current, override, provisioning):
+    """Whether it took a second person's override."""
+    basal = rx.basal_ug_per_day
+    if current is not None and current.drug != rx.drug:
+        most = rx.equiv_prev_ug_per_day * drugs.EQUIVALENCE_PERCENT // 100
+        if basal > most:
+            raise refused("rx_over_equivalence", rx, "basal_ug_per_day", f"at most {most}")
+    if _is_first(rx, current):
+        return _check_first_dose(rx, entry, override, provisioning)
+    if basal * 100 > current.basal_ug_per_day * drugs.EDIT_PERCENT:
+        allowed = f"at most {current.basal_ug_per_day * drugs.EDIT_PERCENT // 100} in one edit"
+        raise refused("rx_step_over_2x", rx, "basal_ug_per_day", allowed)
+    return False
+
+
+def _is_first(rx, current):
+    """First of its drug, or of its drug at this route and site (H05), or the first with a basal at all."""
+    if current is None or current.basal_ug_per_day == 0:
+        return True
+    return (current.drug, current.route, current.site) != (rx.drug, rx.route, rx.site)
+
+
+def _check_first_dose(rx, entry, override, provisioning):
+    """Whether it took a second person's override."""
+    if rx.basal_ug_per_day <= entry.first_dose_max_ug_per_day:
+        return False
+    allowed = f"at most {entry.first_dose_max_ug_per_day} to begin with"
+    refusal = refused("rx_first_dose", rx, "basal_ug_per_day", allowed)
+    refusal.detail["do"] = "begin lower, or have a second person sign an override"
+    if override is None:
+        raise refusal
+    try:
+        second_person.check(override, rx, provisioning)
+    except Refused as why:
+        refusal.detail["override"] = why.code
+        refusal.detail["do"] = why.message
+        raise refusal from None
+    return True
+
+
+def _check_range(code, rx, key, low, high):
+    if not low <= getattr(rx, key) <= high:
+        raise refused(code, rx, key, f"{low} to {high}")

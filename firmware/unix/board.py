@@ -1,0 +1,5 @@
+"""The board that `main` runs on: here the simulated one."""
+
+from boards.unix import Board
+
+__all__ = ["Board"]

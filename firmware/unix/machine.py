@@ -1,0 +1,399 @@
+"""`machine` of the simulated board: the RP2040 port's classes over the pins and buses of a simulated world.
+
+The world is attached by whoever runs the firmware; the firmware cannot tell, and never needs to. Code takes
+no time here, waiting does: time moves in `idle`, in the sleeps of `time`, and while a full UART drains.
+"""
+
+PWRON_RESET = 1
+WDT_RESET = 3
+
+_world = None
+
+
+def attach(world):
+    """The CPU begins, wired to `world`: pins are inputs, nothing runs, no interrupt is set up."""
+    global _world
+    _world = world
+    Pin._states = {}
+    world.gpio.on_input = _edge
+
+
+def attached():
+    """The world. RuntimeError if there is none."""
+    if _world is None:
+        raise RuntimeError("machine: no simulated world is attached")
+    return _world
+
+
+def _edge(pin, level):
+    state = Pin._states.get(pin)
+    if state and state.handler and state.trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
+        _world.interrupt(state.handler, state.pin)
+
+
+class _PinState:
+    """What a pin is set to; shared by all Pin objects of one number."""
+
+    def __init__(self, pin):
+        self.pin = pin
+        self.output = False
+        self.latch = 0
+        self.handler = None
+        self.trigger = 0
+
+
+class Pin:
+    """GPIO `id` 0 .. 29. Pulls are accepted; what they do is in the board's idle levels."""
+
+    IN = 0
+    OUT = 1
+    OPEN_DRAIN = 2
+    ALT = 3
+    PULL_UP = 1
+    PULL_DOWN = 2
+    IRQ_FALLING = 4
+    IRQ_RISING = 8
+
+    _states = {}
+
+    def __init__(self, id, mode=-1, pull=-1, *, value=None, alt=-1):
+        if isinstance(id, Pin):
+            id = id.id
+        if not isinstance(id, int) or not 0 <= id < 30:
+            raise ValueError(f"Pin id is {id!r}; 0 to 29 are there")
+        self.id = id
+        self._gpio = attached().gpio
+        states = Pin._states
+        if id not in states:
+            states[id] = _PinState(self)
+        self._state = states[id]
+        if mode != -1 or value is not None:
+            self.init(mode, pull, value=value)
+
+    def init(self, mode=-1, pull=-1, *, value=None, alt=-1):
+        """Sets direction, pull and first level."""
+        state = self._state
+        if value is not None:
+            state.latch = 1 if value else 0
+        if mode != -1:
+            state.output = mode == Pin.OUT or mode == Pin.OPEN_DRAIN
+            if state.output and self.id not in _world.outputs:
+                _world.outputs.append(self.id)
+        if state.output:
+            self._gpio.drive(self.id, state.latch)
+
+    def value(self, x=None):
+        """The level at the pin; with `x`, sets the output's."""
+        if x is None:
+            return self._gpio.levels[self.id]
+        if _world.timeline.ending:
+            _world.touch()
+        state = self._state
+        state.latch = 1 if x else 0
+        if state.output:
+            self._gpio.drive(self.id, state.latch)
+
+    __call__ = value
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+    high = on
+    low = off
+
+    def toggle(self):
+        self.value(1 - self._state.latch)
+
+    def irq(self, handler=None, trigger=12, *, priority=1, wake=None, hard=False):
+        """Calls `handler(pin)` at each edge of `trigger`. Hard and soft are the same here: at the instant of
+        the edge.
+        """
+        self._state.handler = handler
+        self._state.trigger = trigger
+        return self
+
+    def __repr__(self):
+        return f"Pin(GPIO{self.id})"
+
+
+class I2C:
+    """Bus `id` 0 or 1. OSError(EIO) if the address is not acknowledged."""
+
+    def __init__(self, id, *, scl=None, sda=None, freq=400000, timeout=50000):
+        world = attached()
+        if id not in (0, 1):
+            raise ValueError(f"I2C({id!r}) doesn't exist; 0 and 1 do")
+        self._world = world
+        self._bus = world.buses[id]
+
+    def scan(self):
+        """Addresses that answer."""
+        self._world.touch()
+        return self._bus.addresses()
+
+    def writeto(self, addr, buf, stop=True):
+        """Writes `buf`; number of acknowledged bytes."""
+        self._world.touch()
+        self._bus.chip(addr).write(buf)
+        return len(buf)
+
+    def writevto(self, addr, vector, stop=True):
+        """Writes all buffers of `vector` in one transaction."""
+        return self.writeto(addr, b"".join([bytes(part) for part in vector]), stop)
+
+    def readfrom_into(self, addr, buf, stop=True):
+        """Fills `buf`."""
+        self._world.touch()
+        self._bus.chip(addr).read_into(buf)
+
+    def readfrom(self, addr, nbytes, stop=True):
+        buf = bytearray(nbytes)
+        self.readfrom_into(addr, buf)
+        return bytes(buf)
+
+    def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
+        """Writes `buf` at register `memaddr` of `addrsize` bits."""
+        self._world.touch()
+        self._bus.chip(addr).write_at(memaddr, addrsize >> 3, buf)
+
+    def readfrom_mem_into(self, addr, memaddr, buf, *, addrsize=8):
+        """Fills `buf` from register `memaddr` on."""
+        self._world.touch()
+        self._bus.chip(addr).read_at(memaddr, addrsize >> 3, buf)
+
+    def readfrom_mem(self, addr, memaddr, nbytes, *, addrsize=8):
+        buf = bytearray(nbytes)
+        self.readfrom_mem_into(addr, memaddr, buf, addrsize=addrsize)
+        return bytes(buf)
+
+
+class UART:
+    """The link to the host. Reads and writes as with timeout=0, but a write that finds no room waits for
+    it.
+    """
+
+    IRQ_RXIDLE = 0x40
+    IRQ_TXIDLE = 0x20
+    IRQ_BREAK = 0x200
+
+    def __init__(self, id, baudrate=115200, **keys):
+        if id != 0:
+            raise ValueError(f"UART({id!r}) is not wired; 0 is")
+        self._world = attached()
+        self._wire = self._world.wire
+        self._handler = None
+        self._trigger = 0
+        self.init(baudrate, **keys)
+
+    def init(self, baudrate=115200, bits=8, parity=None, stop=1, *, rxbuf=256, txbuf=256, **keys):
+        """Format other than 8N1, pins and timeouts are accepted and change nothing."""
+        self._world.touch()
+        wire = self._wire
+        wire.open(baudrate, max(32, rxbuf), max(32, txbuf))
+        wire.on_rx = self._received
+
+    def deinit(self):
+        self._wire.close()
+
+    def any(self):
+        """Bytes that can be read now."""
+        self._world.touch()
+        return len(self._wire.received)
+
+    def read(self, nbytes=-1):
+        """Up to `nbytes` of what is there; None if nothing is."""
+        self._world.touch()
+        wire = self._wire
+        if not wire.received:
+            return None
+        return bytes(wire.take(len(wire.received) if nbytes < 0 else nbytes))
+
+    def readinto(self, buf, nbytes=-1):
+        """As `read`, into `buf`. Bytes read, or None."""
+        data = self.read(len(buf) if nbytes < 0 else min(nbytes, len(buf)))
+        if data is None:
+            return None
+        buf[: len(data)] = data
+        return len(data)
+
+    def readline(self):
+        """What is there up to and with the first line feed; None if nothing is."""
+        end = self._wire.received.find(b"\n")
+        return self.read(end + 1 if end >= 0 else -1)
+
+    def write(self, buf):
+        """Sends `buf`; bytes taken, which is all of them. Waits while the buffer is full."""
+        world = self._world
+        wire = self._wire
+        size = len(buf)
+        done = 0
+        view = memoryview(buf)
+        while done < size:
+            world.touch()
+            n = min(size - done, wire.room())
+            if n:
+                wire.transmit(view[done : done + n])
+                done += n
+            else:
+                world.timeline.sleep_until(world.timeline.now_us + 16 * wire.byte_ns // 1000 + 1)
+        return size
+
+    def txdone(self):
+        """True once all has left."""
+        self._world.touch()
+        return self._wire.sent_us <= self._world.timeline.now_us
+
+    def flush(self):
+        """Waits until all has left."""
+        self._world.timeline.sleep_until(self._wire.sent_us)
+
+    def irq(self, handler=None, trigger=0, hard=False):
+        """Calls `handler(uart)` at IRQ_RXIDLE (a burst has ended) and IRQ_TXIDLE (all was sent)."""
+        self._handler = handler
+        self._trigger = trigger
+        self._wire.on_tx = self._sent if handler and trigger & UART.IRQ_TXIDLE else None
+        return self
+
+    def _received(self, idle):
+        self._world.timeline.interrupted = True  # the port's own interrupt wakes the CPU in any case
+        if idle and self._handler and self._trigger & UART.IRQ_RXIDLE:
+            self._world.interrupt(self._handler, self)
+
+    def _sent(self):
+        self._world.interrupt(self._handler, self)
+
+
+class Timer:
+    """A software timer. `period` in ms, or `freq` in Hz; the callback runs at its very microsecond."""
+
+    ONE_SHOT = 0
+    PERIODIC = 1
+
+    def __init__(self, id=-1, **keys):
+        self._world = attached()
+        self.due_us = 0
+        self._armed = False
+        if keys:
+            self.init(**keys)
+
+    def init(self, *, mode=PERIODIC, period=-1, freq=-1, callback=None, hard=False):
+        """Starts it anew."""
+        world = self._world
+        self._period_us = period * 1000 if freq == -1 else 1000000 // freq
+        self._periodic = mode == Timer.PERIODIC
+        self._callback = callback
+        self.due_us = world.timeline.now_us + max(1, self._period_us)
+        if not self._armed:
+            self._armed = True
+            world.timeline.alarms.append(self)
+
+    def deinit(self):
+        if self._armed:
+            self._armed = False
+            alarms = self._world.timeline.alarms
+            if self in alarms:
+                alarms.remove(self)
+
+    def fire(self):
+        """The world's call: the time has come."""
+        if self._periodic:
+            self.due_us += self._period_us
+        else:
+            self.deinit()
+        if self._callback:
+            self._world.interrupt(self._callback, self)
+
+
+class WDT:
+    """The RP2040's watchdog: once started it cannot be stopped. `timeout` in ms, 8388 at most."""
+
+    def __init__(self, id=0, timeout=5000):
+        self._dog = attached().watchdog
+        self._dog.start(timeout)
+
+    def feed(self):
+        self._dog.feed()
+
+
+class ADC:
+    """No analogue signal is simulated: every channel reads 0."""
+
+    def __init__(self, pin):
+        self._world = attached()
+
+    def read_u16(self):
+        self._world.touch()
+        return 0
+
+
+class PWM:
+    """Its settings are kept in the world's `sounds`, under the pin's number; no level moves."""
+
+    def __init__(self, pin, *, freq=0, duty_u16=0, duty_ns=0, invert=False):
+        self._id = pin.id
+        self._set = [freq, duty_u16]
+        self._tell()
+
+    def freq(self, value=None):
+        if value is None:
+            return self._set[0]
+        self._set[0] = value
+        self._tell()
+
+    def duty_u16(self, value=None):
+        if value is None:
+            return self._set[1]
+        self._set[1] = value
+        self._tell()
+
+    def deinit(self):
+        attached().sounds.pop(f"pwm{self._id}", None)
+
+    def _tell(self):
+        attached().sounds[f"pwm{self._id}"] = tuple(self._set)
+
+
+def idle():
+    """Sleeps until the next interrupt."""
+    _world.timeline.wait()
+
+
+def lightsleep(time_ms=None):
+    """Sleeps for `time_ms`, or until an interrupt. The PIO runs on, which the real chip's would not."""
+    if time_ms is None:
+        idle()
+    else:
+        _world.timeline.sleep_until(_world.timeline.now_us + time_ms * 1000)
+
+
+def reset():
+    """Does not return."""
+    attached().reset_cpu()
+
+
+soft_reset = reset
+
+
+def reset_cause():
+    return attached().reset_cause
+
+
+def unique_id():
+    """8 bytes that no real board has."""
+    return b"SIMULATE"
+
+
+def freq():
+    return 125_000_000
+
+
+def disable_irq():
+    """Interrupts come only while time moves, so there is nothing to hold back."""
+    return 0
+
+
+def enable_irq(state=None):
+    pass

@@ -1,0 +1,219 @@
+"""`rp2` of the simulated board: state machines by their behaviour, and the log's region of the flash.
+
+PIO instructions are not executed. The program named `step_grant` drives the simulated motor, with the timing
+that its text has on the real chip; any other program is a place where words go, the last of which the bench
+can read.
+"""
+
+import machine
+
+_STEP_PROGRAM = "step_grant"
+_STEP_LOW, _STEP_HIGH = 0xE000, 0xE001  # set(pins, 0 / 1)
+_MOV_ISR_X = 0xA0C1
+_IN_X_32 = 0x4020
+_PUSH_BLOCK, _PUSH = 0x8020, 0x8000
+_PULL_BLOCK, _PULL = 0x80A0, 0x8080
+_JMP_0 = 0x0000
+_TEXTS = {
+    "set(pins,0)": _STEP_LOW, "set(pins,1)": _STEP_HIGH, "mov(isr,x)": _MOV_ISR_X, "in_(x,32)": _IN_X_32,
+    "push()": _PUSH_BLOCK, "push(block)": _PUSH_BLOCK, "push(noblock)": _PUSH,
+    "pull()": _PULL_BLOCK, "pull(block)": _PULL_BLOCK, "pull(noblock)": _PULL, "jmp(0)": _JMP_0,
+}  # fmt: skip
+_STEP_PIN = 2
+
+
+class PIO:
+    """Constants of the port."""
+
+    IN_LOW = 0
+    IN_HIGH = 1
+    OUT_LOW = 2
+    OUT_HIGH = 3
+    SHIFT_LEFT = 0
+    SHIFT_RIGHT = 1
+    JOIN_NONE = 0
+    JOIN_TX = 1
+    JOIN_RX = 2
+    IRQ_SM0 = 256
+    IRQ_SM1 = 512
+    IRQ_SM2 = 1024
+    IRQ_SM3 = 2048
+
+
+class Program:
+    """What `asm_pio` makes of a function: its name and its keywords."""
+
+    def __init__(self, name, keywords):
+        self.name = name
+        self.keywords = keywords
+
+
+def asm_pio(**keywords):
+    """Decorator; takes what the real one takes. The function is never called."""
+
+    def decorate(function):
+        return Program(function.__name__, keywords)
+
+    return decorate
+
+
+def asm_pio_encode(instruction, sideset_count=0, sideset_opt=False):
+    """The code of one of the few instructions that the simulated state machine executes. ValueError for
+    others.
+    """
+    text = instruction.replace(" ", "")
+    if text not in _TEXTS:
+        raise ValueError(
+            "rp2: the simulated state machine does not know {!r}; it knows {}".format(text, ", ".join(_TEXTS))
+        )
+    return _TEXTS[text]
+
+
+class StateMachine:
+    """State machine `id` 0 .. 7."""
+
+    def __init__(self, id, program=None, **keywords):
+        if not 0 <= id < 8:
+            raise ValueError(f"StateMachine({id!r}) doesn't exist; 0 to 7 do")
+        self.id = id
+        self._world = machine.attached()
+        self._source = None
+        self._active = 0
+        if program is not None:
+            self.init(program, **keywords)
+
+    def init(self, program, freq=-1, **keywords):
+        """Loads `program`: FIFOs empty, at its first instruction, not active."""
+        self._world.touch()
+        self._active = 0
+        self._world.sounds[self.id] = 0
+        self._source = None
+        if program.name == _STEP_PROGRAM:
+            self._source = self._world.plant.source
+            self._source.reset()
+
+    def active(self, value=None):
+        """Whether it runs; with `value`, lets it run or stops it where it is."""
+        if value is None:
+            return self._active
+        self._world.touch()
+        self._active = 1 if value else 0
+        if self._source:
+            self._source.set_active(bool(value))
+
+    def restart(self):
+        """To the first instruction. FIFOs and scratch registers stay."""
+        self._world.touch()
+        if self._source:
+            self._source.restart()
+
+    def exec(self, instruction):
+        """Executes one instruction, text or code, at once."""
+        self._world.touch()
+        source = self._source
+        if not source:
+            return
+        code = asm_pio_encode(instruction) if isinstance(instruction, str) else instruction
+        if code in (_MOV_ISR_X, _IN_X_32):
+            source.isr = source.x()
+        elif code in (_PUSH, _PUSH_BLOCK):
+            if len(source.rx) < 4:
+                source.rx.append(source.isr)
+            source.isr = 0
+        elif code in (_PULL, _PULL_BLOCK):
+            source.drop_word()
+        elif code == _JMP_0:
+            source.restart()
+        elif code == _STEP_HIGH:
+            self._world.gpio.drive(_STEP_PIN, 1)
+        elif code == _STEP_LOW:
+            self._world.gpio.drive(_STEP_PIN, 0)
+        else:
+            raise ValueError(f"rp2: the simulated state machine does not know instruction 0x{code:04x}")
+
+    def put(self, value, shift=0):
+        """One word, or each of a buffer, into the TX FIFO. Waits while it is full."""
+        world = self._world
+        source = self._source
+        for word in (value,) if isinstance(value, int) else value:
+            world.touch()
+            if source:
+                while source.tx_fifo() >= 4:
+                    world.timeline.sleep_until(world.timeline.now_us + 1000)
+                source.put(word << shift)
+            else:
+                world.sounds[self.id] = (word << shift) & 0xFFFFFFFF
+
+    def get(self, buf=None, shift=0):
+        """One word from the RX FIFO, or as many as `buf` holds. Waits while it is empty."""
+        if buf is None:
+            return self._get() >> shift
+        for i in range(len(buf)):
+            word = self._get() >> shift
+            try:
+                buf[i] = word
+            except OverflowError:  # a signed buffer takes the same 32 bits
+                buf[i] = word - 0x100000000
+        return buf
+
+    def _get(self):
+        world = self._world
+        world.touch()
+        while not (self._source and self._source.rx):
+            world.timeline.sleep_until(world.timeline.now_us + 1000)
+        return self._source.rx.pop(0)
+
+    def tx_fifo(self):
+        """Words in the TX FIFO."""
+        self._world.touch()
+        return self._source.tx_fifo() if self._source else 0
+
+    def rx_fifo(self):
+        """Words in the RX FIFO."""
+        self._world.touch()
+        return len(self._source.rx) if self._source else 0
+
+    def irq(self, handler=None, trigger=0, hard=False):
+        """Calls `handler(state machine)` when a grant has run out."""
+        if self._source:
+            self._source.on_irq = (lambda: self._world.interrupt(handler, self)) if handler else None
+        return self
+
+
+class Flash:
+    """Block device over `start` .. `start + len` of the flash, which must lie in the log's region (0x100000,
+    1 MB).
+    """
+
+    def __init__(self, start=0x100000, len=0x100000):
+        if start < 0x100000 or start + len > 0x200000 or start % 4096 or len % 4096:
+            raise ValueError(
+                f"Flash(start=0x{start:x}, len=0x{len:x}): sectors in 0x100000 to 0x200000 are simulated"
+            )
+        self._world = machine.attached()
+        self._flash = self._world.flash
+        self._start = start - 0x100000
+        self._blocks = len // 4096
+
+    def readblocks(self, block, buf, off=0):
+        self._world.touch()
+        self._flash.read(self._start + block * 4096 + off, buf)
+
+    def writeblocks(self, block, buf, off=None):
+        """Without `off` the block is erased first; with it, bits are only cleared."""
+        self._world.touch()
+        if off is None:
+            self._flash.erase(self._start // 4096 + block)
+            off = 0
+        self._flash.program(self._start + block * 4096 + off, buf)
+
+    def ioctl(self, op, arg=0):
+        """1 to 3 (init, deinit, sync) do nothing; 4 number of blocks, 5 their size, 6 erases block `arg`."""
+        self._world.touch()
+        if op == 4:
+            return self._blocks
+        if op == 5:
+            return 4096
+        if op == 6:
+            self._flash.erase(self._start // 4096 + arg)
+        return 0

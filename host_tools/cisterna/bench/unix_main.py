@@ -1,0 +1,203 @@
+"""Runs inside the MicroPython Unix port: the firmware, its simulated world, and the pipe to the host.
+
+One JSON object a line comes in on stdin, one goes out on stdout behind the mark \\x02; what else is on
+stdout is the firmware's console. The host is served from inside the firmware's waits: when virtual time
+reaches the limit that the host has set, the wait reads the next command, and goes on once it has a new
+limit. So there is one thread, and the firmware's stack stands still while the host looks around.
+"""
+
+import gc
+import io
+import json
+import sys
+from binascii import hexlify, unhexlify
+
+import machine
+from world import CpuReset, World
+
+_MARK = "\n\x02"
+_MS = 1000
+_HEAP_EVERY_US = 3_600_000_000  # a collection costs milliseconds: once a simulated hour is enough
+
+
+class Quit(BaseException):
+    """The host is gone."""
+
+
+class Server:
+    """Commands of the host, each a method `cmd_...` that returns what goes back under "ok"."""
+
+    def __init__(self):
+        self.world = None
+        self.awaiting = False  # an exchange waits for a line
+        self.heap_bare = 0
+        self.heap_at_us = -1
+        self.last_ending = None
+
+    def serve(self):
+        """Reads and answers commands until one lets time go on."""
+        while True:
+            line = sys.stdin.readline()
+            if not line:
+                raise Quit()
+            command = json.loads(line)
+            name = command.pop("cmd")
+            if name == "close":
+                reply(None)
+                raise Quit()
+            try:
+                if name == "run_until":
+                    if self.run_until(command["t_ms"]):
+                        return
+                elif name == "exchange":
+                    if self.exchange(unhexlify(command["line"]), command["timeout_ms"]):
+                        return
+                else:
+                    reply(getattr(self, "cmd_" + name)(**command))
+            except (ValueError, AttributeError, TypeError, KeyError) as error:
+                refuse(error)
+
+    # Commands that let time go on: they are answered when it has
+
+    def run_until(self, t_ms):
+        t_us = t_ms * _MS
+        timeline = self.world.timeline
+        if t_us < timeline.now_us:
+            raise ValueError(f"run_until: t is {t_ms} ms, but it is {timeline.now_us // _MS} ms already")
+        if t_us == timeline.now_us:
+            reply(t_ms)
+            return False
+        timeline.limit_us = t_us
+        return True
+
+    def exchange(self, line, timeout_ms):
+        world = self.world
+        self.unsolicited.extend(self.arrived())
+        world.wire.send(line)
+        self.awaiting = True
+        timeline = world.timeline
+        timeline.limit_us = timeline.now_us + timeout_ms * _MS
+        for arrives_us, _ in world.wire.lines:  # one that is on its way already is the next line too
+            self.line_comes(arrives_us)
+        return True
+
+    def line_comes(self, arrives_us):
+        """The pump is sending a line: an exchange ends at the whole millisecond at which it is here."""
+        timeline = self.world.timeline
+        if self.awaiting:
+            timeline.limit_us = min(timeline.limit_us, (arrives_us + _MS - 1) // _MS * _MS)
+
+    def time_is_up(self):
+        """The timeline's `host`: answers the command that let time go on, then serves the next ones."""
+        if self.awaiting:
+            self.awaiting = False
+            lines = self.arrived()
+            first = hexlify(lines[0]).decode() if lines else None
+            self.unsolicited.extend(lines[1:])
+            reply([self.world.timeline.now_us // _MS, first])
+        else:
+            reply(self.world.timeline.now_us // _MS)
+        self.serve()
+
+    # Commands that are answered at once
+
+    def cmd_start(self, config):
+        if self.world:
+            raise ValueError("start: this pump runs already")
+        self.unsolicited = []
+        self.world = world = World(config)
+        world.timeline.host = self.time_is_up
+        world.on_handler_error = self.failed
+        world.wire.on_line = self.line_comes
+        gc.collect()
+        self.heap_bare = gc.mem_alloc()
+
+    def cmd_act(self, do, keys):
+        self.world.act(do, **keys)
+
+    def cmd_send(self, line):
+        self.world.wire.send(unhexlify(line))
+
+    def cmd_lines(self):
+        lines = self.unsolicited + self.arrived()
+        self.unsolicited = []
+        return [hexlify(line).decode() for line in lines]
+
+    def cmd_truth(self):
+        self.measure_heap()
+        return self.world.truth()
+
+    def cmd_look(self):
+        return self.world.look()
+
+    # The rest
+
+    def arrived(self):
+        """Takes the whole lines that are here by now."""
+        now_us = self.world.timeline.now_us
+        wire = self.world.wire
+        here = [line for t_us, line in wire.lines if t_us <= now_us]
+        wire.lines = [entry for entry in wire.lines if entry[0] > now_us]
+        return here
+
+    def measure_heap(self):
+        now_us = self.world.timeline.now_us
+        if self.heap_at_us < 0 or now_us - self.heap_at_us >= _HEAP_EVERY_US:
+            self.heap_at_us = now_us
+            gc.collect()
+            self.world.heap_used = gc.mem_alloc() - self.heap_bare
+
+    def failed(self, error):
+        """The firmware raised what it does not catch."""
+        text = io.StringIO()
+        sys.print_exception(error, text)
+        self.world.firmware_error = text.getvalue()
+
+    def run_firmware(self):
+        """One life of the CPU, from boot to reset or loss of power."""
+        world = self.world
+        world.boot()
+        machine.attach(world)
+        try:
+            import main
+
+            main.main()
+            world.firmware_error = f"main.main() returned at {world.timeline.now_us // _MS} ms"
+        except Exception as error:
+            self.failed(error)
+        # Nothing runs any more but interrupts and what was granted. The watchdog ends that, if it was begun.
+        while True:
+            world.timeline.wait()
+
+    def run(self):
+        """All lives."""
+        self.serve()  # up to the first command that lets time go on
+        world = self.world
+        ours = list(sys.modules)
+        while True:
+            try:
+                self.run_firmware()
+            except CpuReset as ending:
+                self.last_ending = ending
+            for name in list(sys.modules):
+                if name not in ours:
+                    del sys.modules[name]
+            gc.collect()
+            world.timeline.ending = None
+            while not world.powered:
+                world.timeline.wait()  # nothing interrupts a CPU without power; its return does
+
+
+def reply(result):
+    sys.stdout.write(_MARK + json.dumps({"ok": result}) + "\n")
+
+
+def refuse(error):
+    sys.stdout.write(_MARK + json.dumps({"error": str(error), "kind": type(error).__name__}) + "\n")
+
+
+if __name__ == "__main__":
+    try:
+        Server().run()
+    except Quit:
+        sys.exit()

@@ -1,0 +1,54 @@
+"""The log's own region of NOR flash: 1 MB in sectors of 4096 bytes. Erasing sets bits, programming only
+clears them.
+"""
+
+SECTOR = 4096
+SECTORS = 256
+_BLANK = b"\xff" * SECTOR
+
+
+class LogFlash:
+    """Sectors that were never written take no memory. `fuse` may cut the supply inside a write."""
+
+    def __init__(self, fuse):
+        self.fuse = fuse
+        self.sectors = [None] * SECTORS
+        self.erases = [0] * SECTORS
+
+    def erase(self, sector):
+        """Sets all bits of `sector`."""
+        self.sectors[sector] = None
+        self.erases[sector] += 1
+
+    def read(self, address, buf):
+        """Fills `buf` from byte `address` on."""
+        done = 0
+        n = len(buf)
+        while done < n:
+            sector, at = divmod(address + done, SECTOR)
+            run = min(n - done, SECTOR - at)
+            memory = self.sectors[sector]
+            if memory is None:
+                buf[done : done + run] = _BLANK[:run]
+            else:
+                buf[done : done + run] = memory[at : at + run]
+            done += run
+
+    def program(self, address, data):
+        """Clears those bits from byte `address` on that are 0 in `data`."""
+        n = len(data)
+        fuse = self.fuse
+        if fuse.writes_left:
+            n = fuse.allow(n)
+        done = 0
+        while done < n:
+            sector, at = divmod(address + done, SECTOR)
+            run = min(n - done, SECTOR - at)
+            memory = self.sectors[sector]
+            if memory is None:
+                memory = self.sectors[sector] = bytearray(_BLANK)
+            for i in range(run):
+                memory[at + i] &= data[done + i]
+            done += run
+        if fuse.blown:
+            fuse.blow()

@@ -1,0 +1,183 @@
+"""The command `cisterna`. Only what a command needs is imported, when it runs: help is there at once."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cisterna.errors import CisternaError, NotYet, OutputError
+
+if TYPE_CHECKING:
+    from cisterna.sim.runner import Outcome, Progress
+    from cisterna.sim.schema import Scenario
+
+EXPECTATION_FAILED = 1
+BROKEN = 70
+TRACE_EVERY_S = 30.0
+PLOT_ROWS = 2_880  # a day at 30 s; a longer plot is drawn from as many
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Tools for an open intrathecal PCA pump. Research and bench use only; not a medical device.",
+)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keeps `sim` a command of its own while it is the only one."""
+
+
+def _list_flips(wanted: bool) -> None:
+    if wanted:
+        typer.echo("--list-flips: in the contract, but not yet in this version", err=True)
+        raise typer.Exit(2)
+
+
+@app.command(
+    epilog="Example:  cisterna sim host_tools/cisterna/scenarios/hydromorphone-pca-day.toml --plot day.png   "
+    "Exit status: 0 every expectation held, 1 one failed, 2 bad file or first prescription refused."
+)
+def sim(
+    file: Annotated[Path, typer.Argument(help="The scenario, a TOML file.")],
+    target: Annotated[
+        str, typer.Option(help="unix (the simulated board); rp2040 and serial:ID: not yet.")
+    ] = "unix",
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the summary object.")] = False,
+    trace: Annotated[Path | None, typer.Option(help="Write one row each 30 s to this CSV file.")] = None,
+    trace_every: Annotated[float | None, typer.Option(metavar="S", help="Seconds from row to row.")] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="Write the pump's records, one JSON object a line.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the therapy to this PNG file.")] = None,
+    list_flips: Annotated[
+        bool, typer.Option("--list-flips", callback=_list_flips, is_eager=True, help="Not yet.")
+    ] = False,
+) -> None:
+    """Play a scenario file on a simulated pump and say what happened."""
+    with errors_as_lines():
+        from cisterna.sim import expect, schema
+
+        scenario = schema.load(file)
+        _check_options(target, trace_every, {"--trace": trace, "--log": log, "--plot": plot})
+        every_s = _row_every_s(scenario, trace_every, trace is not None, plot is not None)
+        outcome = _run(scenario, every_s)
+        _write(outcome, scenario, trace, log, plot)
+        failures = expect.failures(outcome.summary, scenario.expect)
+        _print(outcome, scenario, failures, as_json)
+    if failures:
+        raise typer.Exit(EXPECTATION_FAILED)
+
+
+def _check_options(target: str, trace_every: float | None, outputs: dict[str, Path | None]) -> None:
+    """Before anything runs: nobody wants to hear of a wrong path after ninety days."""
+    if target == "rp2040" or target.startswith("serial:"):
+        raise NotYet(f'--target held "{target}": in the contract, but not yet in this version')
+    if target != "unix":
+        raise CisternaError(f'--target held "{target}"; allowed: unix (rp2040 and serial:ID: not yet)')
+    if trace_every is not None and not 1 <= trace_every <= 1e7:
+        raise CisternaError(f"--trace-every held {trace_every:g}; allowed: 1 s or more")
+    for option, path in outputs.items():
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise OutputError(f"{option} held {path}; allowed: a file in a folder that exists")
+
+
+def _row_every_s(scenario: "Scenario", asked_s: float | None, trace: bool, plot: bool) -> float | None:
+    if not (trace or plot):
+        return None
+    if trace or asked_s:
+        return asked_s or TRACE_EVERY_S
+    return max(TRACE_EVERY_S, scenario.duration_ms // PLOT_ROWS / 1000)
+
+
+def _run(scenario: "Scenario", every_s: float | None) -> "Outcome":
+    from cisterna.bench.unix_target import UnixTarget
+    from cisterna.sim import runner
+
+    every_ms = None if every_s is None else round(every_s * 1000)
+    with _progress(scenario.title) as progress:
+        return runner.run(scenario, UnixTarget(), every_ms, progress)
+
+
+@contextlib.contextmanager
+def _progress(title: str) -> "Iterator[Progress | None]":
+    """A bar on the terminal, on standard error; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=1.0)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _write(
+    outcome: "Outcome", scenario: "Scenario", trace: Path | None, log: Path | None, plot: Path | None
+) -> None:
+    if trace is not None:
+        from cisterna.sim import trace as trace_file
+
+        trace_file.write(trace, outcome.rows)
+    if log is not None:
+        from cisterna.link import records
+
+        records.write_jsonl(log, outcome.records, outcome.moment_s)
+    if plot is not None:
+        from cisterna.sim import plot as page
+
+        page.draw(plot, outcome.rows, outcome.summary, scenario.prescription)
+
+
+def _print(outcome: "Outcome", scenario: "Scenario", failures: list[str], as_json: bool) -> None:
+    if as_json:
+        import json
+
+        print(json.dumps(outcome.summary, indent=2, ensure_ascii=False))
+    else:
+        from rich.console import Console
+
+        from cisterna.sim import account
+
+        account.show(outcome.summary, scenario.prescription, outcome.drugs, Console())
+    for line in failures:
+        print(line, file=sys.stderr if as_json else sys.stdout)
+
+
+@contextlib.contextmanager
+def errors_as_lines() -> Iterator[None]:
+    """Every error is one line a problem and an exit status; a traceback only with CISTERNA_DEBUG=1."""
+    debug = os.environ.get("CISTERNA_DEBUG") == "1"
+    try:
+        yield
+    except CisternaError as error:
+        if debug:
+            raise
+        typer.echo(str(error), err=True)
+        raise typer.Exit(error.exit_status) from None
+    except BrokenPipeError:  # the reader has gone: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    except Exception as error:
+        if debug:
+            raise
+        name = type(error).__name__
+        typer.echo(
+            f"unexpected {name}: {error} (set CISTERNA_DEBUG=1 for the whole story, and report it)", err=True
+        )
+        raise typer.Exit(BROKEN) from None
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,106 @@
+"""The pump's records as the host reads them: decoded by the firmware's tables, checked by the host."""
+
+import json
+import struct
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from cisterna import paths
+from cisterna.errors import OutputError
+
+paths.use_firmware()
+from pump import records as layout  # noqa: E402  (the firmware's folder has to be known first)
+
+BLOCK = 32  # records asked for at a time, the most the pump's line holds
+_FIELDS = struct.Struct(layout.FORMAT)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record. `mono_ms` is the pump's monotonic time; `utc_s` None when its wall clock was not set."""
+
+    sequence: int
+    boot: int
+    name: str
+    mono_ms: int
+    utc_s: int | None
+    rx: str
+    payload: dict[str, int]
+
+
+@dataclass
+class Chain:
+    """Records in the order they came, and whether they hang together.
+
+    `previous` is the hash of the last one; the first record of a pump's life has eight zero bytes there.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    next_sequence: int = 0
+    previous: bytes = bytes(8)
+
+    @property
+    def verified(self) -> bool:
+        return not self.problems
+
+    def add(self, data: bytes) -> int:
+        """Take the bytes of whole records, check each, and say how many were taken."""
+        count, rest = divmod(len(data), layout.RECORD_BYTES)
+        if rest:
+            self.problems.append(f"after record {self.next_sequence - 1}: {rest} bytes are no whole record")
+        for place in range(count):
+            self._take(data[place * layout.RECORD_BYTES : (place + 1) * layout.RECORD_BYTES])
+        return count
+
+    def _take(self, raw: bytes) -> None:
+        sequence, boot, kind, flags, s, ms, _, utc_s, rx, *words, previous, check = _FIELDS.unpack(raw)
+        if check != zlib.crc32(raw[:-4]):
+            self.problems.append(f"record {self.next_sequence}: its CRC does not fit")
+        if sequence != self.next_sequence:
+            self.problems.append(f"record {self.next_sequence} is missing; found {sequence}")
+        elif previous != self.previous:
+            self.problems.append(f"record {sequence}: not chained to the one before it")
+        self.next_sequence = sequence + 1
+        self.previous = sha256(raw).digest()[:8]
+        name, payload_names = layout.TYPES.get(kind, (f"type_{kind}", tuple(f"word_{n}" for n in range(7))))
+        self.records.append(
+            Record(
+                sequence=sequence,
+                boot=boot,
+                name=name,
+                mono_ms=s * 1000 + ms,
+                utc_s=utc_s if flags & layout.WALL_CLOCK_SET else None,
+                rx=f"{rx:08x}",
+                payload=dict(zip(payload_names, words, strict=False)),
+            )
+        )
+
+
+def write_jsonl(path: Path, records: Iterable[Record], t_s: Callable[[Record], float]) -> None:
+    """One JSON object a line; `t_s`: a record's time in the scenario. OutputError if it cannot be written."""
+    try:
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            for record in records:
+                file.write(json.dumps(_as_object(record, t_s(record))) + "\n")
+    except OSError as error:
+        raise OutputError(f"--log {path}: cannot be written: {error.strerror}") from None
+
+
+def _as_object(record: Record, t_s: float) -> dict[str, Any]:
+    utc = None if record.utc_s is None else datetime.fromtimestamp(record.utc_s, UTC).isoformat()
+    return {
+        "sequence": record.sequence,
+        "t_s": t_s,
+        "boot": record.boot,
+        "mono_s": record.mono_ms / 1000,
+        "utc": utc,
+        "rx": record.rx,
+        "type": record.name,
+        **record.payload,
+    }

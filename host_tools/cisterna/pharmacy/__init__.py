@@ -1,0 +1,1 @@
+"""Where doses are written and signed: documents, keys, signatures, provisioning. Nothing talks to a pump."""

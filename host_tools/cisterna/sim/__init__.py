@@ -1,0 +1,1 @@
+"""Scenario files: read one, play it on a target, say what happened."""

@@ -1,0 +1,148 @@
+"""From the pump's records to the bolus and alarm lists of the summary, in seconds of the scenario."""
+
+from collections.abc import Callable
+from typing import Any
+
+from cisterna import paths
+from cisterna.link.records import Record
+from cisterna.sim.durations import seconds
+
+paths.use_firmware()
+from pump import alarms as alarm_table  # noqa: E402  (the firmware's folder has to be known first)
+from pump import limits  # noqa: E402
+from pump import records as layout  # noqa: E402
+
+Clock = Callable[[int, int], int]  # boot, the pump's monotonic ms -> ms of the scenario
+
+_DECISIONS = {"pca_decision": "pca", "clinician_decision": "clinician"}
+
+
+def ul(nl: int) -> float:
+    """nL as the summary's uL, to 3 decimals."""
+    return round(nl / 1000, 3)
+
+
+class Boluses:
+    """Entries in the making: a decision opens one, a start and an end fill it in."""
+
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        self._entries: list[dict[str, Any]] = []
+        self._going: dict[str, dict[str, Any]] = {}  # kind -> accepted entry that has not ended
+        self._planned_nl: dict[int, int] = {}
+
+    def take(self, record: Record) -> None:
+        if record.name in _DECISIONS:
+            self._decision(record, _DECISIONS[record.name])
+        elif record.name == "bolus_start":
+            entry = self._going.get(layout.KINDS[record.payload["kind"]])
+            if entry is not None:
+                entry["t_start"] = self._at(record)
+                self._planned_nl[id(entry)] = record.payload["nl"]
+        elif record.name == "bolus_end":
+            self._end(record)
+        elif record.name == "boot":
+            self._cut(record)
+
+    def _at(self, record: Record) -> float:
+        return self._clock(record.boot, record.mono_ms) / 1000
+
+    def _then(self, record: Record, name: str) -> float | None:
+        """An instant in the payload, `name`_s and `name`_ms; None for none."""
+        s, ms = record.payload[f"{name}_s"], record.payload[f"{name}_ms"]
+        return None if s < 0 else self._clock(record.boot, s * 1000 + ms) / 1000
+
+    def _decision(self, record: Record, kind: str) -> None:
+        accepted = record.payload["reason"] == limits.ACCEPTED
+        entry = {
+            "kind": kind,
+            "t_request": self._then(record, "contact" if kind == "pca" else "request"),
+            "t_start": None,
+            "t_end": None,
+            "result": "running" if accepted else "refused",
+            "reason": limits.REASONS[record.payload["reason"]],
+            "ul": 0.0,
+            "next_possible_s": None if accepted else self._then(record, "next"),
+        }
+        self._entries.append(entry)
+        if accepted:
+            self._going[kind] = entry
+
+    def _end(self, record: Record) -> None:
+        entry = self._going.pop(layout.KINDS[record.payload["kind"]], None)
+        if entry is None:
+            return
+        entry["t_end"] = self._at(record)
+        entry["result"] = "interrupted" if record.payload["interrupted"] else "delivered"
+        entry["ul"] = ul(record.payload["nl"])
+        entry["next_possible_s"] = self._then(record, "next")
+
+    def _cut(self, record: Record) -> None:
+        """A new boot: what was going was cut, at the last instant that the boot before it knows of.
+
+        The pump counts it whole [whoever cannot know what was given assumes all of it].
+        """
+        for entry in self._going.values():
+            last_ms = record.mono_ms - record.payload["off_s"] * 1000
+            entry["t_end"] = max(self._clock(record.boot - 1, last_ms) / 1000, entry["t_start"] or 0.0)
+            entry["result"] = "interrupted"
+            entry["ul"] = ul(self._planned_nl.get(id(entry), 0))
+        self._going.clear()
+
+    def running(self) -> dict[str, dict[str, Any]]:
+        """Kind -> entry of what has not ended."""
+        return self._going
+
+    def ended_nl(self, kind: str) -> float:
+        """What the ended ones of a kind gave, in uL."""
+        return sum(
+            entry["ul"] for entry in self._entries if entry["kind"] == kind and entry["t_end"] is not None
+        )
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All of them, by the time of their request."""
+        return sorted(self._entries, key=lambda entry: entry["t_request"])
+
+
+class Alarms:
+    """Entries in the making. One that comes on again while on, with the same action, is the same one."""
+
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        self._entries: list[dict[str, Any]] = []
+        self._on: dict[int, dict[str, Any]] = {}
+
+    def take(self, record: Record) -> None:
+        number = record.payload.get("alarm")
+        if record.name == "alarm_on":
+            self._raise(record)
+        elif record.name == "alarm_ack" and number in self._on:
+            if self._on[number]["t_ack"] is None:
+                self._on[number]["t_ack"] = self._at(record)
+        elif record.name == "alarm_off" and number in self._on:
+            self._on.pop(number)["t_off"] = self._at(record)
+
+    def _at(self, record: Record) -> float | None:
+        return seconds(self._clock(record.boot, record.mono_ms))
+
+    def _raise(self, record: Record) -> None:
+        number = record.payload["alarm"]
+        entry = {
+            "code": alarm_table.CODES[number],
+            "priority": alarm_table.PRIORITIES[record.payload["priority"]],
+            "action": alarm_table.ACTIONS[record.payload["action"]],
+            "t_on": self._at(record),
+            "t_ack": None,
+            "t_off": None,
+        }
+        before = self._on.get(number)
+        if before is not None:
+            if before["action"] == entry["action"]:
+                return
+            before["t_off"] = entry["t_on"]
+        self._on[number] = entry
+        self._entries.append(entry)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All of them, by the time they came on."""
+        return sorted(self._entries, key=lambda entry: entry["t_on"])

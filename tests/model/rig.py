@@ -1,0 +1,283 @@
+"""The pump core on the ideal plant, with a clinician and a patient at it: the one place that knows its API.
+
+The rig does what the main loop does (time, edges, readings, step, sleep) and keeps a tape of every record
+that the pump writes, each with the true time. Times are true ms since the first power-up unless they are
+said to be the pump's own.
+"""
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from unittest.mock import patch
+
+from pump import alarms, library, limits, records
+from pump.core import STATES
+from pump.ledger import BASAL, CLINICIAN, PCA, mass_ng_of_usteps
+from pump.prescription import FIELDS
+from pump.provisioning import Provisioning
+from pump.pump import RESET_POWER, Pump
+from pump.refusal import Refused
+from pump.units import pl_per_ustep
+
+from model.plant import ACK, DOOR, PCA_NC, PCA_NO, START, STOP, TICKS_PERIOD, Plant
+
+SERIAL = "MODEL-1"
+ACCOUNTS = {"pca": PCA, "clinician": CLINICIAN}
+KEYS = {"start": START, "stop": STOP, "ack": ACK}
+NO_TIME = records.NO_TIME
+
+
+@dataclass
+class Entry:
+    """One record: when it was written, in true ms and in the pump's own, its type and its payload by name."""
+
+    true_ms: int
+    mono_ms: int
+    what: str
+    payload: dict
+
+
+class Tape:
+    """A log that never fails and forgets nothing, in the place of the flash."""
+
+    def __init__(self, plant):
+        self.plant = plant
+        self.entries = []
+        self.next_sequence = 0
+
+    def append(self, boot, kind, s, ms, utc_s, rx_hash, payload, flags=0):
+        what, names = records.TYPES[kind]
+        words = dict(zip(names, list(payload) + [0] * len(names), strict=False))
+        self.entries.append(Entry(self.plant.now_ms, s * 1000 + ms, what, words))
+        self.next_sequence += 1
+        return self.next_sequence - 1
+
+    def read(self, first, most):
+        return first, b""
+
+
+@contextmanager
+def signed_by_the_prescriber():
+    """Signatures have their own tests: here the document alone counts."""
+    with patch("pump.signature.check"):
+        yield
+
+
+class Rig:
+    """A pump, its machine and the people at it."""
+
+    def __init__(self, ticks_at_power_up_ms=0, syringe="bd-50", fill_ul=50_000):
+        self.plant = Plant(ticks_at_power_up_ms)
+        self.tape = Tape(self.plant)
+        self.syringe, self.fill_ul = syringe, fill_ul
+        self.sequence = 0
+        self.after_wake = lambda: None
+        self.boot()
+
+    # --- power and time
+
+    def boot(self, proven=True):
+        """Power comes; the pump restores itself."""
+        plant = self.plant
+        provisioning = Provisioning(SERIAL, True, 1, 3)
+        self.pump = Pump(plant.steps, plant.fram, self.tape, provisioning, library.LIBRARY)
+        self._ticks = plant.ticks_ms()
+        self.pump.power_up(plant.rtc.unix_s(), proven, RESET_POWER)
+        for contact, level in plant.contacts.levels.items():
+            self.pump.settled(contact, level)
+        self.pump.motor_powered(plant.encoder.read())
+        self.pump.self_tested(-1)
+        self._deadline_us = plant.now_us
+
+    def cut(self, off_ms, proven=True, ticks_ms=0):
+        """Power fails now and comes back after `off_ms`. `proven`: the RTC kept its supply."""
+        plant = self.plant
+        plant.cut_power()
+        plant.now_us += off_ms * 1000
+        plant.now_us -= plant.now_us % 1000
+        plant.restore_power(ticks_ms)
+        self.boot(proven)
+
+    def run_until(self, t_ms):
+        """Lets the pump live until `t_ms`; what is done next happens before its own tick at that time."""
+        while self._deadline_us < t_ms * 1000:
+            self.plant.now_us = max(self._deadline_us, self.plant.now_us)
+            self.wake()
+        self.plant.now_us = max(t_ms * 1000, self.plant.now_us)
+
+    def run(self, ms):
+        """Lets the pump live for `ms`."""
+        self.run_until(self.plant.now_ms + ms)
+
+    def wake(self):
+        """One turn of the main loop at the present time."""
+        plant, pump = self.plant, self.pump
+        ticks = plant.ticks_ms()
+        elapsed_ms = (ticks - self._ticks) % TICKS_PERIOD
+        self._ticks = ticks
+        pump.core.clock.advance(elapsed_ms)
+        self._feel()
+        edge = [0, 0, 0]
+        while plant.contacts.take(edge):
+            ago_ms = (ticks - edge[2]) % TICKS_PERIOD
+            s, ms = divmod(self.mono_ms() - ago_ms, 1000)
+            pump.edge(edge[0], edge[1], s, ms)
+        wait_ms = pump.step()
+        assert 1 <= wait_ms <= 5000, f"the pump asks to sleep {wait_ms} ms"
+        self._deadline_us = plant.now_us + wait_ms * 1000
+        self.after_wake()
+
+    def _feel(self):
+        plant, monitors = self.plant, self.pump.monitors
+        monitors.feel_encoder(plant.encoder.read())
+        monitors.feel_pressure(plant.pressure.read_pa(), plant.pressure.raw, plant.pressure.status)
+
+    def mono_ms(self):
+        """The pump's own time at its last wake-up."""
+        clock = self.pump.core.clock
+        return clock.s * 1000 + clock.ms
+
+    def pump_ms_now(self):
+        """The pump's own time, had it looked now."""
+        return self.mono_ms() + (self.plant.ticks_ms() - self._ticks) % TICKS_PERIOD
+
+    # --- people
+
+    def contact(self, index, level):
+        """A contact moves now; its interrupt wakes the pump."""
+        self.plant.contacts.set(index, level)
+        self.wake()
+
+    def key(self, name, hold_ms=200):
+        """A finger on a key of the pump."""
+        self.contact(KEYS[name], 0)
+        self.run(hold_ms)
+        self.contact(KEYS[name], 1)
+        self.run(60)
+
+    def press(self, hold_ms=200):
+        """The patient presses now and lets go."""
+        self.contact(PCA_NO, 0)
+        self.contact(PCA_NC, 1)
+        self.run(hold_ms)
+        self.contact(PCA_NO, 1)
+        self.contact(PCA_NC, 0)
+        self.run(60)
+
+    def door(self, open_):
+        self.contact(DOOR, 1 if open_ else 0)
+
+    def load(self, rx):
+        """Loads the model prescription `rx`. Returns the code of the refusal, or None."""
+        self.sequence += 1
+        try:
+            with signed_by_the_prescriber():
+                self.pump.load(self._document(rx), {"prescriber": ""}, None)
+        except Refused as refused:
+            return refused.code
+        return None
+
+    def prescribe(self, rx):
+        """Loads, confirms, primes an empty line, starts. Returns the code of the refusal, or None."""
+        code = self.load(rx)
+        if code is not None:
+            return code
+        self.key("start", 2500)
+        if not self.pump.core.primed:
+            self.pump.prime()
+            self._deadline_us = self.plant.now_us
+            while not self.pump.core.primed:
+                self.run(1000)
+        self.key("start", 200)
+        return None
+
+    def clinician_bolus(self, ug, over_s):
+        """An authenticated order. Returns the reason it was refused for, or None."""
+        self.sequence += 1
+        keys = ("type", "version", "serial", "sequence", "rx", "ug", "over_s")
+        rx = self.pump.core.rx
+        values = ("clinician_bolus", 1, SERIAL, self.sequence, rx.hash8, ug, over_s)
+        text = json.dumps(dict(zip(keys, values, strict=True)), separators=(",", ":"))
+        with signed_by_the_prescriber():
+            reason = self.pump.clinician_bolus(text, "")
+        self._deadline_us = min(self._deadline_us, self.plant.now_us)
+        return reason_name(reason)
+
+    def cancel(self):
+        self.pump.cancel()
+        self._deadline_us = self.plant.now_us
+
+    def set_clock(self, utc_s):
+        self.pump.intake.set_clock(utc_s)
+
+    def _document(self, rx):
+        stated = {key: getattr(rx, key) for key, _ in FIELDS if hasattr(rx, key)}
+        stated.update(
+            type="prescription", version=1, serial=SERIAL, patient="model", sequence=self.sequence,
+            route="intrathecal", site="lumbar", syringe=self.syringe, fill_ul=self.fill_ul, deadspace_ul=300,
+            compliance_nl_per_kpa=9000, equiv_prev_ug_per_day=None,
+            flow_nl_per_h=rx.basal_ug_per_day * 1_000_000 // (24 * rx.concentration_ug_per_ml),
+        )  # fmt: skip
+        values = {key: "none" if stated[key] is None else stated[key] for key, _ in FIELDS}
+        return json.dumps(values, separators=(",", ":"))
+
+    # --- what is seen
+
+    @property
+    def state(self):
+        """Name of the state."""
+        return STATES[self.pump.core.state]
+
+    def flying(self):
+        """True while a grant is in flight."""
+        return self.pump.core.motion.flying
+
+    def booked_usteps(self):
+        """Everything on the ledger that should have left the syringe, priming included."""
+        return self.pump.core.ledger.drawn_usteps()
+
+    def basal_usteps(self):
+        return self.pump.core.ledger.usteps[BASAL]
+
+    def account_usteps(self, kind):
+        """Usteps of "pca" or "clinician" boluses ever."""
+        return self.pump.core.ledger.usteps[ACCOUNTS[kind]]
+
+    def ng_of(self, usteps):
+        """Mass of `usteps` of the fluid, rounded up."""
+        rx = self.pump.core.rx
+        return mass_ng_of_usteps(usteps, pl_per_ustep(self.syringe), rx.concentration_ug_per_ml)
+
+    def remaining_nl(self):
+        return self.pump.core.reservoir.remaining_nl()
+
+    def grant_usteps(self):
+        """The most usteps that a grant may hold: 1 uL, or one."""
+        return max(1, 1_000_000 // pl_per_ustep(self.syringe))
+
+    def told_end_ms(self, kind):
+        """The pump's ms at which it says that the last bolus of `kind` ended."""
+        lockouts = self.pump.core.lockouts
+        s, ms = lockouts.pca_end if kind == "pca" else lockouts.any_end
+        return s * 1000 + ms
+
+
+# --- the pump's numbers by name
+
+
+def reason_name(number):
+    """A reason, None for accepted."""
+    return limits.REASONS[number]
+
+
+def bolus_kind(number):
+    return records.KINDS[number]
+
+
+def action_name(number):
+    """What an alarm does: "stop", "no_bolus" or "none"."""
+    return alarms.ACTIONS[number]
+
+
+def state_name(number):
+    return STATES[number]

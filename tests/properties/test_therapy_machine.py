@@ -1,0 +1,171 @@
+"""The pump core against the reference model: whatever people do in whatever order, each decision is the
+model's.
+
+Every rule is something that a patient, a clinician or the mains may do. The witness compares each
+decision, reason and next time with the model, and holds the true books; see there for what is checked.
+"""
+
+from dataclasses import replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from model.reference import Prescription
+from model.rig import Rig
+from model.witness import INFUSING, Witness
+
+MIN_MS = 60_000
+HOUR_MS = 60 * MIN_MS
+
+BASALS = st.sampled_from([0, 700, 2_400, 14_400, 48_000])
+BOLUSES = st.sampled_from([0, 50, 100, 333])
+DURATIONS_S = st.sampled_from([1, 30, 120, 600])
+LOCKOUTS_S = st.sampled_from([60, 300, 1_800])
+COUNTS = st.none() | st.integers(1, 4)
+ROOMS_UG = st.none() | st.integers(0, 5)
+FINGERS_MS = st.sampled_from([60, 200, 900, 2_900])
+SHORT_MS = st.integers(1, 5_000)
+LONG_MS = st.integers(1, 20 * MIN_MS) | st.sampled_from([MIN_MS, 30 * MIN_MS, HOUR_MS, 4 * HOUR_MS])
+
+
+@st.composite
+def prescriptions(draw):
+    """Prescriptions of test-fluid whose basal alone fits; limits leave room for some boluses above it."""
+    basal, bolus = draw(BASALS), draw(BOLUSES)
+
+    def limit(hours):
+        room = draw(ROOMS_UG)
+        return None if room is None else max(1, -(-basal * hours // 24) + room * max(bolus, 50))
+
+    return Prescription(
+        concentration_ug_per_ml=draw(st.sampled_from([1000, 1000, 777])),
+        basal_ug_per_day=basal,
+        bolus_ug=bolus,
+        bolus_duration_s=draw(DURATIONS_S),
+        lockout_s=draw(LOCKOUTS_S),
+        max_boluses_per_h=draw(COUNTS),
+        max_boluses_per_24h=draw(COUNTS),
+        limit_1h_ug=limit(1),
+        limit_4h_ug=limit(4),
+        limit_24h_ug=limit(24),
+    )
+
+
+class Therapy(RuleBasedStateMachine):
+    """One pump and all that can happen to it."""
+
+    @initialize(rx=prescriptions(), fill_ul=st.sampled_from([50_000, 50_000, 3_000]))
+    def begin(self, rx, fill_ul):
+        self.rig = Rig(fill_ul=fill_ul)
+        self.witness = Witness(self.rig)
+        self.prescribe(rx)
+
+    def teardown(self):
+        if hasattr(self, "rig"):
+            self.witness.check_windows()
+
+    # --- time
+
+    @rule(ms=SHORT_MS)
+    def wait_a_little(self, ms):
+        self.rig.run(ms)
+
+    @rule(ms=LONG_MS)
+    def wait(self, ms):
+        self.rig.run(ms)
+
+    # --- the patient
+
+    @rule(hold_ms=FINGERS_MS)
+    def press(self, hold_ms):
+        self.rig.press(hold_ms)
+
+    @rule(gap_ms=st.sampled_from([50, 300, 1_500, 2_500]))
+    def press_twice(self, gap_ms):
+        self.rig.press(100)
+        self.rig.run(gap_ms)
+        self.rig.press(100)
+
+    @precondition(lambda self: self.witness.told and self.rig.state in INFUSING)
+    @rule(early_ms=st.sampled_from([0, 0, 1]))
+    def press_at_the_time_that_was_told(self, early_ms):
+        kind, ng, told_ms = self.witness.told
+        wait_ms = told_ms - self.rig.pump_ms_now() - early_ms
+        if kind != "pca" or not 2_100 <= wait_ms <= 5 * HOUR_MS:
+            return
+        self.rig.run(wait_ms - 1)
+        if self.witness.told != (kind, ng, told_ms):
+            return  # something ended in between
+        self.rig.run(1)
+        before = self.witness.accepted
+        self.rig.press(60)
+        assert self.witness.accepted - before == (0 if early_ms else 1)
+
+    # --- the clinician
+
+    @rule(name=st.sampled_from(["start", "stop", "stop", "ack"]), hold_ms=st.sampled_from([60, 200]))
+    def key(self, name, hold_ms):
+        self.rig.key(name, hold_ms)
+
+    @rule()
+    def stop_and_start(self):
+        self.rig.key("stop")
+        self.rig.run(1_000)
+        self.rig.key("start")
+
+    @precondition(lambda self: self.rig.pump.core.rx is not None)
+    @rule(ug=st.sampled_from([20, 100, 250]), over_s=st.sampled_from([1, 120, 1_200, 7_200]))
+    def clinician_bolus(self, ug, over_s):
+        self.witness.ordered_ng = ug * 1000
+        self.rig.clinician_bolus(ug, over_s)
+
+    @rule(rx=prescriptions())
+    def prescribe(self, rx):
+        witness, rig = self.witness, self.rig
+        if rig.plant.contacts.level(5):
+            rig.door(False)
+        refused_by_model = witness.model.new_prescription_refusal(rig.mono_ms(), rx)
+        witness.loaded = rx
+        code = rig.prescribe(rx)
+        if code is not None and code.startswith("limit_"):
+            assert code == refused_by_model
+        if code is None:
+            assert refused_by_model is None
+
+    @precondition(lambda self: self.witness.model.reigns)
+    @rule(basal=BASALS, lockout_s=LOCKOUTS_S)
+    def adjust(self, basal, lockout_s):
+        self.prescribe(replace(self.witness.model.rx, basal_ug_per_day=basal, lockout_s=lockout_s))
+
+    @precondition(lambda self: self.witness.model.reigns)
+    @rule()
+    def restart(self):
+        self.prescribe(self.witness.model.rx)
+
+    @rule()
+    def cancel(self):
+        self.rig.cancel()
+
+    @rule(open_=st.booleans())
+    def door(self, open_):
+        self.rig.door(open_)
+
+    @rule(years=st.integers(-5, 15), s=st.integers(-7_200, 7_200))
+    def set_the_clock(self, years, s):
+        self.rig.set_clock(self.rig.plant.rtc.unix_s() + years * 31_557_600 + s)
+
+    # --- the mains
+
+    @rule(
+        after_us=st.integers(0, 12_000_000),
+        off_ms=st.integers(100, 20_000) | st.sampled_from([MIN_MS, HOUR_MS, 6 * HOUR_MS]),
+        proven=st.booleans(),
+    )
+    def power_fails(self, after_us, off_ms, proven):
+        self.rig.run(after_us // 1000)
+        self.rig.plant.now_us += after_us % 1000
+        self.witness.cut(off_ms, proven)
+
+
+TestTherapy = Therapy.TestCase
+TestTherapy.settings = settings(stateful_step_count=40)

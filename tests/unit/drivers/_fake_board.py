@@ -1,0 +1,276 @@
+"""`machine`, `rp2` and their kin for the drivers under CPython: pins, buses and FIFOs one can look into.
+
+Time is virtual: `Clock.now_us` moves when a driver sleeps, idles, or a test says so; state machines run with
+it.
+"""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+from _pio import Machine, Program
+
+
+class Clock:
+    """Virtual microseconds, the state machines that run in them, and timers."""
+
+    def __init__(self):
+        self.now_us = 0
+        self.machines = []
+        self.timers = []
+
+    def run(self, us):
+        """Move time on by `us`; state machines at 1 MHz run a cycle a microsecond."""
+        for _ in range(us):
+            for machine in self.machines:
+                machine.cycle_now()
+        self.now_us += us
+
+    def idle(self):
+        """To the next timer, as the CPU asleep would."""
+        due = min(timer.due_us for timer in self.timers if timer.due_us is not None)
+        self.now_us = max(self.now_us, due)
+        for timer in self.timers:
+            timer.fire_if_due()
+
+
+class Pin:
+    IN, OUT, PULL_UP = 0, 1, 2
+    IRQ_FALLING, IRQ_RISING = 4, 8
+
+    def __init__(self, number, mode=-1, pull=-1, value=None):
+        self.number = number
+        self.level = value or 0
+        self.handler = None
+        self.hard = False
+
+    def value(self, level=None):
+        if level is None:
+            return self.level
+        self.level = level
+
+    def irq(self, handler, trigger, hard=False):
+        assert trigger == Pin.IRQ_FALLING | Pin.IRQ_RISING
+        self.handler = handler
+        self.hard = hard
+
+    def drive(self, level):
+        """The world moves this input."""
+        if level != self.level:
+            self.level = level
+            self.handler(self)
+
+
+class Bus:
+    """An I2C bus. Chips by address, objects with `write(data)` and `read(size)`; an absent one is a NACK."""
+
+    def __init__(self, chips):
+        self.chips = chips
+        self.transfers = []
+
+    def _chip(self, address):
+        if address not in self.chips:
+            raise OSError(5)
+        return self.chips[address]
+
+    def writeto(self, address, data):
+        self.transfers.append((address, bytes(data)))
+        self._chip(address).write(bytes(data))
+
+    def readfrom_into(self, address, buffer):
+        buffer[:] = self._chip(address).read(len(buffer))
+
+    def writeto_mem(self, address, register, data, addrsize=8):
+        self.writeto(address, register.to_bytes(addrsize // 8, "big") + bytes(data))
+
+    def readfrom_mem_into(self, address, register, buffer, addrsize=8):
+        self.writeto(address, register.to_bytes(addrsize // 8, "big"))
+        self.readfrom_into(address, buffer)
+
+
+class Registers:
+    """A chip that is memory behind an address of `width` bytes."""
+
+    def __init__(self, size=256, width=1):
+        self.memory = bytearray(size)
+        self._width = width
+        self._at = 0
+
+    def write(self, data):
+        self._at = int.from_bytes(data[: self._width], "big")
+        for byte in data[self._width :]:
+            self.memory[self._at] = byte
+            self._at += 1
+
+    def read(self, size):
+        return self.memory[self._at : self._at + size]
+
+
+class Uart:
+    """Bytes both ways; `room` is how many it takes at once, `incoming` what the host has sent."""
+
+    IRQ_RXIDLE, IRQ_TXIDLE = 1, 2
+    made = None
+
+    def __init__(self, uart_id, **options):
+        self.incoming = bytearray()
+        self.sent = bytearray()
+        self.in_flight = 0
+        self.stuck = False
+        self.options = options
+        Uart.made = self
+
+    def irq(self, handler, trigger):
+        self.handler = handler
+
+    def any(self):
+        return min(len(self.incoming), self.options["rxbuf"])
+
+    def readinto(self, buffer):
+        size = min(self.any(), len(buffer))
+        buffer[:size] = self.incoming[:size]
+        del self.incoming[:size]
+        return size or None
+
+    def txdone(self):
+        return not self.stuck
+
+    def write(self, data):
+        assert len(data) <= self.options["txbuf"], "this write would wait"
+        self.sent += data
+        return len(data)
+
+
+def modules():
+    """Name -> module, all that the drivers import; `clock` of module `machine` drives them."""
+    clock = Clock()
+
+    class Timer:
+        ONE_SHOT, PERIODIC = 0, 1
+
+        def __init__(self):
+            self.due_us = None
+            clock.timers.append(self)
+
+        def init(self, mode, period, callback):
+            assert mode == Timer.ONE_SHOT
+            self.due_us = clock.now_us + period * 1000
+            self.callback = callback
+
+        def deinit(self):
+            self.due_us = None
+
+        def fire_if_due(self):
+            if self.due_us is not None and clock.now_us >= self.due_us:
+                self.due_us = None
+                self.callback(self)
+
+    class WDT:
+        def __init__(self, timeout):
+            self.timeout = timeout
+            self.fed = 0
+            machine.watchdogs.append(self)
+
+        def feed(self):
+            self.fed += 1
+
+    class StateMachine:
+        """The program is really run, cycle by cycle, while the clock runs."""
+
+        def __init__(self, machine_id, program=None, **options):
+            self.on = False
+            self.edges = []  # (us, level of the pins)
+            clock.machines.append(self)
+            if program:
+                self.init(program, **options)
+
+        def init(self, program, freq, **bases):
+            self.core = Machine(program)
+            self.freq = freq
+            self.on = False
+
+        def cycle_now(self):
+            if self.on:
+                before = self.core.pins
+                self.core.step()
+                if self.core.pins != before:
+                    self.edges.append((clock.now_us, self.core.pins))
+
+        def active(self, on):
+            self.on = bool(on)
+
+        def put(self, value):
+            for word in [value] if isinstance(value, int) else value:
+                assert len(self.core.tx) < 4, "this put would wait"
+                self.core.tx.append(word)
+
+        def get(self, buffer):
+            assert self.core.rx, "this get would wait"
+            word = self.core.rx.popleft()
+            buffer[0] = word - (1 << 32) if word >> 31 else word
+
+        def exec(self, word):
+            assert self.core.execute(word) is None
+
+        def restart(self):
+            self.core.restart()
+
+        def tx_fifo(self):
+            return len(self.core.tx)
+
+        def rx_fifo(self):
+            return len(self.core.rx)
+
+    class FrameBuffer:
+        """Draws a character as its code in eight columns."""
+
+        def __init__(self, buffer, width, height, form):
+            self.buffer = buffer
+
+        def fill(self, level):
+            self.buffer[:] = bytes([0xFF * level]) * len(self.buffer)
+
+        def text(self, text, x, y):
+            for i, byte in enumerate(text.encode()[: len(self.buffer) // 8]):
+                self.buffer[8 * i : 8 * i + 8] = bytes([byte]) * 8
+
+    machine = ModuleType("machine")
+    machine.clock = clock
+    machine.watchdogs = []
+    machine.irqs_off = 0
+
+    def disable_irq():
+        machine.irqs_off += 1
+        return machine.irqs_off
+
+    def enable_irq(state):
+        assert state == machine.irqs_off
+        machine.irqs_off -= 1
+
+    vars(machine).update(
+        Pin=Pin,
+        UART=Uart,
+        Timer=Timer,
+        WDT=WDT,
+        idle=clock.idle,
+        disable_irq=disable_irq,
+        enable_irq=enable_irq,
+    )
+    rp2 = ModuleType("rp2")
+    rp2.PIO = SimpleNamespace(OUT_LOW=2, SHIFT_RIGHT=1)
+    rp2.asm_pio = lambda **options: lambda function: Program(function, options)
+    rp2.StateMachine = StateMachine
+    micropython = ModuleType("micropython")
+    micropython.const = lambda value: value
+    framebuf = ModuleType("framebuf")
+    framebuf.FrameBuffer = FrameBuffer
+    framebuf.MONO_VLSB = 0
+    time = ModuleType("time")
+    time.ticks_ms = lambda: clock.now_us // 1000 & (1 << 30) - 1
+    time.sleep_ms = lambda ms: clock.run(0) or setattr(clock, "now_us", clock.now_us + ms * 1000)
+    return {"machine": machine, "rp2": rp2, "micropython": micropython, "framebuf": framebuf, "time": time}
+
+
+def forget_drivers():
+    """Drop imported drivers, so that the next import binds to the modules of the next test."""
+    for name in [name for name in sys.modules if name.split(".")[0] in ("drivers", "boards")]:
+        del sys.modules[name]

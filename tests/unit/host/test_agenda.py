@@ -1,0 +1,135 @@
+"""The agenda: everything happens at its own time, whoever is waiting for whatever meanwhile."""
+
+import pytest
+from cisterna.errors import LinkSilent, PumpRefused
+from cisterna.link.client import frame, unframe
+from cisterna.sim.agenda import ANSWER_MS, Agenda, Ask, At
+
+
+class FakeTarget:
+    """A world in which only time passes, with a pump that answers `slow_ms` after each question."""
+
+    def __init__(self, slow_ms: int = 5, silent: bool = False):
+        self.now_ms = 0
+        self.slow_ms, self.silent = slow_ms, silent
+        self._answers: list[tuple[int, bytes]] = []
+
+    def run_until(self, t_ms: int) -> None:
+        assert t_ms >= self.now_ms, "time went backwards"
+        self.now_ms = t_ms
+
+    def send(self, line: bytes) -> None:
+        request = unframe(line)
+        if self.silent:
+            return
+        reply = {"jsonrpc": "2.0", "id": request["id"], "result": {"asked": request["method"]}}
+        if request["method"] == "no":
+            reply = {"id": request["id"], "error": {"code": -32000, "message": "", "data": {"code": "rx_no"}}}
+        self._answers.append((self.now_ms + self.slow_ms, frame(reply)))
+
+    def exchange(self, line: bytes, timeout_ms: int) -> bytes:
+        self.send(line)
+        end_ms = self.now_ms + timeout_ms
+        if not self._answers or (first := min(self._answers))[0] > end_ms:
+            self.now_ms = end_ms
+            raise TimeoutError
+        self.now_ms = max(self.now_ms, first[0])
+        self._answers.remove(first)
+        return first[1]
+
+    def lines(self) -> list[bytes]:
+        due = [line for ready_ms, line in self._answers if ready_ms <= self.now_ms]
+        self._answers = [answer for answer in self._answers if answer[0] > self.now_ms]
+        return due
+
+
+def test_moments_come_in_order_and_in_file_order_at_equal_times():
+    agenda, seen = Agenda(FakeTarget()), []
+    for ms, name in [(300, "c"), (100, "a"), (300, "d"), (200, "b"), (400, "late")]:
+        agenda.at(ms, lambda ms=ms, name=name: seen.append((name, ms, agenda.now_ms)))
+    agenda.run_until(300)
+    assert seen == [("a", 100, 100), ("b", 200, 200), ("c", 300, 300), ("d", 300, 300)]
+    assert agenda.now_ms == 300
+
+
+def test_a_script_waits_asks_and_returns():
+    agenda = Agenda(FakeTarget())
+
+    def script():
+        yield At(1000)
+        answer = yield Ask("state")
+        assert 1000 <= answer.there_ms <= 1010
+        return answer.result["asked"], agenda.now_ms
+
+    name, now_ms = agenda.finish(script())
+    assert name == "state" and 1005 <= now_ms <= 1040
+
+
+@pytest.mark.parametrize("slow_ms", [5, 3000])
+def test_nothing_is_late_while_a_script_waits(slow_ms):
+    agenda, seen = Agenda(FakeTarget(slow_ms)), []
+    for ms in (7, 100, 101, 1500, 2999, 3001, 5000):
+        agenda.at(ms, lambda ms=ms: seen.append(agenda.now_ms - ms))
+
+    def script():
+        yield Ask("one")
+        yield At(agenda.now_ms + 700)
+        yield Ask("two")
+
+    agenda.at(50, lambda: agenda.play(script()))
+    agenda.run_until(6000)
+    assert seen == [0] * 7
+
+
+def test_two_scripts_talk_at_once():
+    agenda, heard = Agenda(FakeTarget(50)), []
+
+    def script(name):
+        for _ in range(3):
+            answer = yield Ask(name)
+            heard.append(answer.result["asked"])
+
+    agenda.play(script("a"))
+    agenda.play(script("b"))
+    agenda.run_until(1000)
+    assert sorted(heard) == ["a"] * 3 + ["b"] * 3
+
+
+def test_a_refusal_is_raised_in_the_script_and_out_of_finish():
+    agenda = Agenda(FakeTarget())
+
+    def caught():
+        try:
+            yield Ask("no")
+        except PumpRefused as refusal:
+            return refusal.code
+
+    def uncaught():
+        yield Ask("no")
+
+    assert agenda.finish(caught()) == "rx_no"
+    with pytest.raises(PumpRefused):
+        agenda.finish(uncaught())
+
+
+def test_a_silent_pump_ends_the_wait():
+    agenda = Agenda(FakeTarget(silent=True))
+
+    def script():
+        yield Ask("state")
+
+    with pytest.raises(LinkSilent):
+        agenda.finish(script())
+    assert ANSWER_MS <= agenda.now_ms <= ANSWER_MS + 100
+
+
+def test_a_damaged_line_is_no_answer():
+    target = FakeTarget()
+    agenda = Agenda(target)
+    target._answers.append((1, b'{"id":1,"result":{}} 00000000\n'))
+
+    def script():
+        answer = yield Ask("state")
+        return answer.result["asked"]
+
+    assert agenda.finish(script()) == "state"

@@ -1,0 +1,142 @@
+"""The line protocol and the records: every damaged bit is noticed, and nothing whole is called damaged."""
+
+import json
+import struct
+import zlib
+from hashlib import sha256
+
+import pytest
+from cisterna.errors import LinkError, PumpRefused
+from cisterna.link import records
+from cisterna.link.client import MAX_LINE, Reply, Requests, frame, unframe
+from pump import records as layout
+
+
+def test_a_line_is_json_space_crc_newline():
+    number, line = Requests().line("state")
+    body, check = line[:-1].rsplit(b" ", 1)
+    assert number == 1 and line.endswith(b"\n")
+    assert json.loads(body) == {"jsonrpc": "2.0", "id": 1, "method": "state", "params": {}}
+    assert check == b"%08x" % zlib.crc32(body)
+    assert unframe(line)["method"] == "state"
+
+
+def test_ids_are_never_used_twice():
+    requests = Requests()
+    assert [requests.line("hello")[0] for _ in range(3)] == [1, 2, 3]
+
+
+def test_every_single_changed_byte_is_noticed():
+    line = frame({"id": 7, "result": {"state": "infusing"}})
+    for place in range(len(line) - 1):
+        for bit in (1, 4, 128):
+            damaged = bytearray(line)
+            damaged[place] ^= bit
+            with pytest.raises(LinkError):
+                unframe(bytes(damaged))
+
+
+@pytest.mark.parametrize("line", [b"", b"\n", b"{}", b"[1] 1b7e2fd1", b"null 3f8a8c2a\n", b"{} 00000000\n"])
+def test_what_is_no_line(line):
+    with pytest.raises(LinkError):
+        unframe(line)
+
+
+def test_a_line_too_long_for_the_pump_is_not_sent():
+    with pytest.raises(LinkError, match=str(MAX_LINE)):
+        frame({"method": "rx.load", "params": "x" * MAX_LINE})
+
+
+def test_a_refusal_carries_the_pump_s_own_code():
+    data = {"code": "rx_limit_zero", "key": "limit_1h_ug", "held": 0}
+    with pytest.raises(PumpRefused) as caught:
+        Reply({"id": 1, "error": {"code": -32000, "message": "no", "data": data}}).result()
+    assert caught.value.code == "rx_limit_zero"
+    assert str(caught.value) == "the pump refused: rx_limit_zero (no): key limit_1h_ug, held 0"
+    with pytest.raises(PumpRefused) as caught:
+        Reply({"id": 1, "error": {"code": -32601, "message": "no such method"}}).result()
+    assert caught.value.code == "rpc_-32601"
+
+
+def chain(count: int, first_previous: bytes = bytes(8)) -> list[bytes]:
+    """Records as a pump writes them."""
+    out, previous = [], first_previous
+    for sequence in range(count):
+        words = [sequence, 1, 200, 0, 5, 0, 7]
+        head = struct.pack(
+            "<IHBBIHHII7i8s", sequence, 1, layout.PRESS, 1, 10 + sequence, 250, 0, 99, 0xAB, *words, previous
+        )
+        out.append(head + struct.pack("<I", zlib.crc32(head)))
+        previous = sha256(out[-1]).digest()[:8]
+    return out
+
+
+def read(parts: list[bytes]) -> records.Chain:
+    got = records.Chain()
+    got.add(b"".join(parts))
+    return got
+
+
+def test_a_whole_chain_is_verified_and_decoded():
+    got = read(chain(40))
+    assert got.verified and len(got.records) == 40 and got.next_sequence == 40
+    third = got.records[2]
+    assert (third.name, third.mono_ms, third.boot, third.rx, third.utc_s) == (
+        "press",
+        12_250,
+        1,
+        "000000ab",
+        99,
+    )
+    assert third.payload == {"contact_s": 2, "contact_ms": 1, "held_ms": 200, "demand": 0}
+
+
+def test_block_by_block_is_the_same_as_at_once():
+    parts, got = chain(40), records.Chain()
+    for place in range(0, 40, 7):
+        got.add(b"".join(parts[place : place + 7]))
+    assert got.verified and got.records == read(parts).records
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda r: r[:5] + r[6:], "record 5 is missing; found 6"),
+        (lambda r: r[:5] + [r[4]] + r[5:], "record 5 is missing; found 4"),
+        (lambda r: [*r[:5], r[6], r[5], *r[7:]], "record 5 is missing; found 6"),
+        (lambda r: [*r[:5], r[5][:20] + b"\x01" + r[5][21:], *r[6:]], "record 5: its CRC does not fit"),
+        (lambda r: chain(9, b"elsewher"), "record 0: not chained to the one before it"),
+        (lambda r: [*r, r[0][:30]], "30 bytes are no whole record"),
+    ],
+)
+def test_deleted_doubled_reordered_flipped_swapped(harm, said):
+    got = read(harm(chain(9)))
+    assert not got.verified and said in got.problems[0]
+
+
+def test_a_forged_record_with_a_good_crc_breaks_the_chain():
+    parts = chain(9)
+    head = parts[3][:24] + b"\x07" + parts[3][25:-4]
+    parts[3] = head + struct.pack("<I", zlib.crc32(head))
+    assert read(parts).problems == ["record 4: not chained to the one before it"]
+
+
+def test_jsonl_is_one_object_a_line(tmp_path):
+    got = read(chain(3))
+    path = tmp_path / "log.jsonl"
+    records.write_jsonl(path, got.records, lambda record: record.mono_ms / 1000)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["sequence"] for line in lines] == [0, 1, 2]
+    assert lines[1] == {
+        "sequence": 1,
+        "t_s": 11.25,
+        "boot": 1,
+        "mono_s": 11.25,
+        "utc": "1970-01-01T00:01:39+00:00",
+        "rx": "000000ab",
+        "type": "press",
+        "contact_s": 1,
+        "contact_ms": 1,
+        "held_ms": 200,
+        "demand": 0,
+    }
