@@ -1,48 +1,41 @@
 """Lines over a UART, without ever waiting.
 
-What is not whole yet is kept, what cannot be sent yet is kept, what does not fit is dropped as a whole line
-and counted. A host that does not read costs nothing: the UART has no hand-shake, and the ring is bounded.
+What is not whole yet is kept; what does not fit is dropped as a whole line and counted. A host that does not
+read costs nothing: the UART has no hand-shake, and sends into the void.
 """
 
 from machine import UART
 from micropython import const
 
 MAX_LINE = const(6000)  # the end of line included
-_RING = const(8192)
-_CHUNK = const(1024)  # handed to the UART at once; its own buffer is as long, so a write never waits
+_BUFFER = const(8192)  # of the UART, each way
 
 
 class SerialLink:
-    """`uart_id`, `tx`, `rx`, `baudrate` as for machine.UART.
+    """`uart_id`, `tx`, `rx`, `baudrate` as for machine.UART. `wake`: its `woken` is set when a burst has come.
 
-    `wake`: its `woken` is set when something came or all was sent. `overlong` counts lines longer than
-    MAX_LINE that were dropped, `dropped` lines that found the ring full.
+    `overlong` counts lines longer than MAX_LINE that were dropped, `dropped` lines that could not be sent.
     """
 
     def __init__(self, uart_id, tx, rx, baudrate, wake):
         self._wake = wake
-        self._uart = UART(uart_id, baudrate=baudrate, tx=tx, rx=rx, rxbuf=_RING, txbuf=_CHUNK, timeout=0)
+        self._uart = UART(uart_id, baudrate=baudrate, tx=tx, rx=rx, rxbuf=_BUFFER, txbuf=_BUFFER, timeout=0)
         self._line = bytearray(MAX_LINE)
         self._line_view = memoryview(self._line)
         self._filled = 0  # bytes of _line that hold something
         self._searched = 0  # of these, known to hold no end of line
         self._skipping = False  # inside a line that is too long
-        self._ring = bytearray(_RING)
-        self._ring_view = memoryview(self._ring)
-        self._first = 0
-        self._waiting = 0
+        self._unsent = 0  # at most so many bytes are in the UART's buffer
         self.overlong = 0
         self.dropped = 0
-        self._on_event = self._event  # stored once: a bound method is an allocation
-        self._uart.irq(handler=self._on_event, trigger=UART.IRQ_RXIDLE | UART.IRQ_TXIDLE)
+        self._on_burst = self._burst  # stored once: a bound method is an allocation
+        self._uart.irq(handler=self._on_burst, trigger=UART.IRQ_RXIDLE)
 
     def read_line(self, buffer):
         """Next whole line into `buffer` (MAX_LINE bytes or more), without its end. Its length; 0 if none yet.
 
-        Also hands on what is waiting to be sent. An empty line is passed over. Call until it gives 0.
+        An empty line is passed over. Call until it gives 0.
         """
-        if self._waiting:
-            self._drain()
         while True:
             length = self._whole_line(buffer)
             if length:
@@ -51,32 +44,19 @@ class SerialLink:
                 return 0
 
     def write(self, line):
-        """Send `line`, its end included. False if it was dropped whole because there is no room for it."""
-        size = len(line)
-        if self._waiting + size > _RING:
+        """Send `line`, its end included. False if it was dropped whole because there is no room for it.
+
+        The UART cannot be asked how much room it has, only whether all is sent; so what was written since
+        then counts as unsent. A write that fits does not wait.
+        """
+        if self._uart.txdone():
+            self._unsent = 0
+        if self._unsent + len(line) > _BUFFER:
             self.dropped += 1
             return False
-        start = (self._first + self._waiting) % _RING
-        room = _RING - start
-        if size <= room:
-            self._ring[start : start + size] = line
-        else:
-            view = memoryview(line)
-            self._ring[start:] = view[:room]
-            self._ring[: size - room] = view[room:]
-        self._waiting += size
-        self._drain()
+        self._unsent += len(line)
+        self._uart.write(line)
         return True
-
-    def _drain(self):
-        """Give the UART its next chunk once it has sent the last: it cannot be asked how much room it has."""
-        while self._waiting and self._uart.txdone():
-            size = min(self._waiting, _CHUNK, _RING - self._first)
-            sent = self._uart.write(self._ring_view[self._first : self._first + size])
-            if not sent:
-                return
-            self._first = (self._first + sent) % _RING
-            self._waiting -= sent
 
     def _receive(self):
         """Move what the UART holds into the line. False if there was nothing."""
@@ -121,5 +101,5 @@ class SerialLink:
             if length:
                 return length
 
-    def _event(self, _uart):
+    def _burst(self, _uart):
         self._wake.woken = True

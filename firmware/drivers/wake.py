@@ -1,5 +1,7 @@
 """Waiting: the CPU sleeps until an interrupt has something to say or a time is over."""
 
+import time
+
 from machine import Timer, idle
 
 
@@ -19,8 +21,10 @@ class Wake:
     def wait(self, ms):
         """Sleep for `ms` at most. What woke it is in the queues, if anything."""
         if ms > 0 and not self.woken:
+            start = time.ticks_ms()
             self._timer.init(mode=Timer.ONE_SHOT, period=ms, callback=self._on_time)
-            while not self.woken:
+            # The timer's callback is scheduled, and dropped if the schedule is full: so look at the time too.
+            while not self.woken and time.ticks_diff(time.ticks_ms(), start) <= ms:
                 idle()
             self._timer.deinit()
         self.woken = False  # before the caller looks into its queues, so that what comes later wakes it again

@@ -215,9 +215,5 @@ class Alarms:
 
     def active_codes(self):
         """Codes of what stands, most urgent first."""
-        found = sorted(self._order, key=_by_urgency)
-        return [CODES[code] for code in found]
-
-
-def _by_urgency(code):
-    return -PRIORITY[code]
+        # MicroPython's `sorted` is not stable, and the order of occurrence matters inside a priority [ALS-01].
+        return [CODES[code] for urgency in (HIGH, MEDIUM, LOW) for code in self._order if PRIORITY[code] == urgency]

@@ -46,7 +46,7 @@ class Intake:
             rx = self._admit(document, signatures, override)
         except Refused as refused:
             self._core.diary.note(records.RX_REFUSED, (self._core.sequence, crc32(refused.code.encode()) >> 1))
-            raise
+            raise refused
         self.staged = rx
         words = (rx.sequence, rx.basal_ug_per_day, rx.bolus_ug, rx.lockout_s, rx.limit_24h_ug)
         self._core.diary.note(records.RX_LOAD, words)

@@ -1,104 +1,138 @@
-"""The three keys of the pump: start, stop and acknowledge, from the edges of their contacts.
+"""The three keys of the pump: start, stop, acknowledge [H07, ALM-24, RX-01].
 
-A contact must hold for 30 ms to count, so bounces and trains of short pulses do nothing [H07]. Start acts when it is
-let go, or once when it has been held for two seconds (the confirmation of a prescription); stop and acknowledge act as
-soon as they count. The motor was gated by the interrupt of the stop key already; here its meaning is decided.
+A key counts when its contact has stood still for 30 ms, so trains of 5 ms bounces give nothing. Stop and acknowledge
+act at contact, start at release (`START_SHORT`, held 50 to 1999 ms) or once when held 2 s (`START_HOLD`, which
+confirms a prescription). A key held more than 30 s is stuck. From the first edge of stop until it is decided
+`stop_pending` is True: motion was gated by the interrupt and is not to be granted again meanwhile.
+
+Levels are raw: 0 is pressed. Times are (s, ms). No allocation.
 """
 
+from pump.pendant import ms_between
 from pump.units import const
 
 START = const(0)
-STOP = const(1)
-ACK = const(2)
-_KEYS = const(3)
-
-# Events
-STOP_PRESSED = const(1)
-START_SHORT = const(2)
-START_HELD = const(3)
-ACK_PRESSED = const(4)
-NO_EVENT = const(0)
+STOP_KEY = const(1)
+ACK_KEY = const(2)
+COUNT = const(3)
 
 DEBOUNCE_MS = const(30)
-START_MIN_MS = const(50)
+SHORT_MS = const(50)
 HOLD_MS = const(2_000)
-STUCK_MS = const(30_000)  # [ALM-24]
-NO_DEADLINE = const(-1)
-_LONG_MS = const(60_000)
+STUCK_MS = const(30_000)
+QUEUE = const(8)
+NEVER = const(-1)
 
 
 class Keys:
-    """Told of edges (`level` raw: 0 pressed) and asked at every wake-up. Allocates nothing."""
+    """`edge` for every change of a pin, `poll` at every wake-up, then `take` until it is None."""
+
+    START_SHORT = 1
+    START_HOLD = 2
+    STOP = 3
+    ACK = 4
 
     def __init__(self):
-        self._down = [False] * _KEYS  # level of the last edge
-        self._since_s = [0] * _KEYS
-        self._since_ms = [0] * _KEYS
-        self._counted = [False] * _KEYS  # this press has been acted on (stop, ack) or held (start)
-        self._events = [NO_EVENT] * 8
-        self._held = [0] * 8
-        self._first = self._count = 0
-        self.held_ms = 0  # of the event last taken
         self.stuck = False
+        self.stop_pending = False
+        self.held_ms = 0  # of the event just taken: how long the key was held then
+        self.at_s = self.at_ms = 0  # of the event just taken: its contact, or the release for START_SHORT
+        self._raw = bytearray(b"\x01" * COUNT)
+        self._raw_s = [0] * COUNT  # when the raw level changed last
+        self._raw_ms = [0] * COUNT
+        self._down = bytearray(COUNT)  # debounced
+        self._down_s = [0] * COUNT
+        self._down_ms = [0] * COUNT
+        self._spent = bytearray(COUNT)  # this press has said all it has to say
+        self._queue = [0] * (QUEUE * 4)
+        self._head = self._waiting = 0
+
+    def settled(self, key, level, s, ms):
+        """The raw level at power-up, or after edges were lost. A key held meanwhile says nothing until released."""
+        self._raw[key] = level
+        self._raw_s[key], self._raw_ms[key] = s, ms
+        self._down[key] = 1 - level
+        self._down_s[key], self._down_ms[key] = s, ms
+        self._spent[key] = 1
 
     def edge(self, key, level, s, ms):
-        """Key START, STOP or ACK changed at (s, ms)."""
-        down = level == 0
-        if down == self._down[key]:
-            return
-        if not down:
-            self._released(key, self._lasted_ms(key, s, ms))
-        self._down[key] = down
-        self._since_s[key], self._since_ms[key] = s, ms
-        self._counted[key] = False
+        """The pin of a key changed to the raw `level` at (s, ms)."""
+        self.poll(s, ms)
+        if level != self._raw[key]:
+            self._raw[key] = level
+            self._raw_s[key], self._raw_ms[key] = s, ms
+            if key == STOP_KEY:
+                self.stop_pending = level == 0 and not self._down[key]
 
     def poll(self, s, ms):
-        """Acts on keys that are held at (s, ms). Returns ms until something can change, or NO_DEADLINE."""
-        soonest = NO_DEADLINE
-        self.stuck = False
-        for key in range(_KEYS):
-            if not self._down[key]:
-                continue
-            lasted = self._lasted_ms(key, s, ms)
-            if lasted >= STUCK_MS:
-                self.stuck = True
-                continue
-            if not self._counted[key] and lasted >= self._threshold_ms(key):
-                self._counted[key] = True
-                self._put(START_HELD if key == START else STOP_PRESSED if key == STOP else ACK_PRESSED, lasted)
-            wait = (STUCK_MS if self._counted[key] else self._threshold_ms(key)) - lasted
-            if soonest < 0 or wait < soonest:
-                soonest = wait
-        return soonest
+        """Lets time pass. Returns the ms until it must be called again, -1 when only an edge matters."""
+        next_ms = NEVER
+        stuck = False
+        for key in range(COUNT):
+            steady = ms_between(self._raw_s[key], self._raw_ms[key], s, ms)
+            if self._raw[key] == self._down[key]:  # raw 0 is down 1: equal means they differ
+                if steady < DEBOUNCE_MS:
+                    next_ms = _nearer(next_ms, DEBOUNCE_MS - steady)
+                    continue
+                if self._raw[key]:
+                    self._release(key)
+                else:
+                    self._press(key)
+            if self._down[key]:
+                held = ms_between(self._down_s[key], self._down_ms[key], s, ms)
+                if key == START and not self._spent[key]:
+                    if held >= HOLD_MS:
+                        self._spent[key] = 1
+                        self._say(Keys.START_HOLD, held, self._down_s[key], self._down_ms[key])
+                    else:
+                        next_ms = _nearer(next_ms, HOLD_MS - held)
+                if held > STUCK_MS:
+                    stuck = True
+                else:
+                    next_ms = _nearer(next_ms, STUCK_MS + 1 - held)
+        self.stuck = stuck
+        return next_ms
 
     def take(self):
-        """The oldest event, or NO_EVENT; `held_ms` then tells how long the key had been down."""
-        if self._count == 0:
-            return NO_EVENT
-        event = self._events[self._first]
-        self.held_ms = self._held[self._first]
-        self._first = (self._first + 1) % len(self._events)
-        self._count -= 1
-        return event
+        """The next event (START_SHORT, START_HOLD, STOP or ACK), or None."""
+        if not self._waiting:
+            return None
+        queue, at = self._queue, self._head * 4
+        self.held_ms, self.at_s, self.at_ms = queue[at + 1], queue[at + 2], queue[at + 3]
+        self._head = (self._head + 1) % QUEUE
+        self._waiting -= 1
+        return queue[at]
 
-    def _released(self, key, lasted):
-        if self._counted[key]:
+    def _press(self, key):
+        s, ms = self._raw_s[key], self._raw_ms[key]
+        self._down[key] = 1
+        self._down_s[key], self._down_ms[key] = s, ms
+        self._spent[key] = 0
+        if key == STOP_KEY:
+            self.stop_pending = False
+            self._say(Keys.STOP, DEBOUNCE_MS, s, ms)
+        elif key == ACK_KEY:
+            self._say(Keys.ACK, DEBOUNCE_MS, s, ms)
+
+    def _release(self, key):
+        s, ms = self._raw_s[key], self._raw_ms[key]
+        self._down[key] = 0
+        if key != START or self._spent[key]:
             return
-        if lasted >= self._threshold_ms(key):  # let go before a wake-up saw it
-            self._put(START_HELD if key == START else STOP_PRESSED if key == STOP else ACK_PRESSED, lasted)
-        elif key == START and lasted >= START_MIN_MS:
-            self._put(START_SHORT, lasted)
+        held = ms_between(self._down_s[key], self._down_ms[key], s, ms)
+        if held >= HOLD_MS:
+            self._say(Keys.START_HOLD, held, self._down_s[key], self._down_ms[key])
+        elif held >= SHORT_MS:
+            self._say(Keys.START_SHORT, held, s, ms)
 
-    @staticmethod
-    def _threshold_ms(key):
-        return HOLD_MS if key == START else DEBOUNCE_MS
+    def _say(self, event, held, s, ms):
+        if self._waiting < QUEUE:
+            queue, at = self._queue, (self._head + self._waiting) % QUEUE * 4
+            queue[at], queue[at + 1] = event, held
+            queue[at + 2], queue[at + 3] = s, ms
+            self._waiting += 1
 
-    def _lasted_ms(self, key, s, ms):
-        seconds = s - self._since_s[key]
-        return _LONG_MS if seconds > 60 else seconds * 1000 + ms - self._since_ms[key]
 
-    def _put(self, event, lasted):
-        if self._count < len(self._events):
-            k = (self._first + self._count) % len(self._events)
-            self._events[k], self._held[k] = event, lasted
-            self._count += 1
+def _nearer(a_ms, b_ms):
+    """The nearer of two delays; NEVER is farther than any."""
+    return b_ms if a_ms < 0 or b_ms < a_ms else a_ms

@@ -8,10 +8,9 @@ from pump import alarms as alarm
 from pump.ledger import EXCESS
 from pump.motion_check import OVER, SECOND_CHANNEL, STALL, MotionCheck
 from pump.occlusion import OCCLUDED, TREND, OcclusionDetector
-from pump.pressure_check import FAULT, SUSPICIOUS, PressureCheck
+from pump.pressure_check import FAULT, SOON_MS, SUSPICIOUS, PressureCheck
 from pump.units import const
 
-SOON_MS = const(10)  # a sensor that looks dead is read again at once, to be sure within a second [ALM-25]
 SILENT_READINGS = const(3)  # a chip that does not answer this often in a row has failed
 _PUMPED_MASK = const(0xFFFFFFF)
 
@@ -60,7 +59,7 @@ class Monitors:
 
     def configure(self):
         """A prescription was confirmed: what is known of the line."""
-        self._occlusion.configure(self._core.rx.compliance_nl_per_kpa)
+        self._occlusion.configure(self._core.rx.compliance_nl_per_kpa, self._core.ledger.pl_step)
 
     def start(self):
         """Forward motion begins from rest: the line is at its no-flow pressure, the screw where the encoder says."""

@@ -24,6 +24,8 @@ STALL_USTEPS = const(64)  # four full steps
 # Reference and reading may each be off by the non-linearity of +-1 deg (9 usteps) and a count of jitter.
 MARGIN_USTEPS = const(20)
 IDLE_USTEPS = const(40)  # a rotor that loses power may jump by two full steps
+SUDDEN_USTEPS = const(96)  # between two readings, and twice what was commanded: no runaway, the encoder itself
+INL_USTEPS = const(10)
 OVER_PL = const(10_000_000)
 COMMAND_MASK = const(0xFFFFFFF)  # commanded microsteps may wrap at 2^28 or a multiple of it
 
@@ -34,26 +36,30 @@ class MotionCheck:
     def __init__(self):
         self.start(0, 41_282)
 
-    def start(self, raw, pl_per_ustep, commanded=0):
-        """Takes the encoder's reading 0..4095 and the commanded count as the common reference."""
+    def start(self, raw, pl_per_ustep, commanded=None):
+        """Takes the encoder's reading 0..4095 and the commanded count as the common reference.
+
+        Without `commanded` the first `feel` after it sets the reference instead.
+        """
         self.excess_usteps = 0
         self._raw = raw
         self._command = commanded
-        self._referenced = False
         self._lead = 0  # screw beyond command, 1/32 ustep
+        self._lead_before = 0
         self._idle = 0  # screw's motion since the last command, 1/32 ustep
         self._forward = True
+        self._sudden = False
         self._before = OK
-        self._over = min(OVER_PL // pl_per_ustep, 1_000_000)
+        self._over = OVER_PL // pl_per_ustep
 
     def feel(self, commanded, raw):
         """One reading: `commanded` net microsteps (forward positive), encoder angle 0..4095.
 
-        At most half a revolution may lie between two readings. The first one after `start` sets the command's
-        reference. Returns OK, SUSPICIOUS, STALL, OVER or SECOND_CHANNEL.
+        At most half a revolution may lie between two readings. Returns OK, SUSPICIOUS, STALL, OVER or SECOND_CHANNEL.
         """
-        if not self._referenced:
-            self._referenced = True
+        if self._command is None:
+            self._command, self._raw = commanded, raw
+            return OK
         told = _signed(commanded - self._command, COMMAND_MASK)
         moved = _signed(raw - self._raw, COUNTS - 1) * 25
         self._command, self._raw = commanded, raw
@@ -62,39 +68,46 @@ class MotionCheck:
             self._idle = 0
         else:
             self._idle += moved
-        self._lead += moved - told * PART
-        verdict = self._judge()
+        change = moved - told * PART
+        self._lead_before = self._lead
+        self._lead += change
+        sudden = abs(change) > (SUDDEN_USTEPS + 2 * abs(told)) * PART
+        verdict = self._judge(sudden)
         if verdict == OK:
             self._before = OK
-            self._note_excess()
+            self._sudden = False
+            self._book(self._lead // PART - MARGIN_USTEPS)
             return OK
+        self._sudden = self._sudden or sudden
         if self._before == OK:
             self._before = verdict
             return SUSPICIOUS
-        self._before = verdict
-        self._note_excess()
+        if self._sudden:  # what both readings agree on
+            self._book(min(self._lead, self._lead_before) // PART - MARGIN_USTEPS)
+            return SECOND_CHANNEL
+        if verdict == OVER:
+            self._book(self._lead // PART + INL_USTEPS)
         return verdict
 
     def lead_usteps(self):
         """How far the screw is beyond the command; negative when it lags."""
         return self._lead // PART
 
-    def _judge(self):
+    def _judge(self, sudden):
         lead = self._lead // PART
-        if not self._forward:
-            lead = -lead
-        if self._lead // PART > self._over and self._forward:
-            return OVER
-        if lead < -STALL_USTEPS:
-            return STALL
+        if abs(lead) > STALL_USTEPS and (sudden or self._sudden):
+            return SECOND_CHANNEL  # it jumped, and did not jump back
         if self._idle > IDLE_USTEPS * PART or self._idle < -IDLE_USTEPS * PART:
             return SECOND_CHANNEL
-        if not self._forward and lead > STALL_USTEPS:
+        if lead > self._over and self._forward:
+            return OVER
+        if lead < -STALL_USTEPS if self._forward else lead > STALL_USTEPS:
+            return STALL
+        if not self._forward and lead < -STALL_USTEPS:
             return SECOND_CHANNEL
         return OK
 
-    def _note_excess(self):
-        excess = self._lead // PART - MARGIN_USTEPS
+    def _book(self, excess):
         if excess > self.excess_usteps:
             self.excess_usteps = excess
 

@@ -53,11 +53,11 @@ DEFAULT_RESISTANCE = const(650)
 MIN_RESISTANCE = const(50)
 MAX_RESISTANCE = const(5_000)
 LEARN_UL_PER_H = const(500)  # the least change of flow that teaches the resistance
-LEARN_S = const(60)
+LEARN_S = const(90)  # and how long flow must have stood still before it and after it
 NOT_YET = const(-1)
 
 BACK_OFF_MARGIN_PA = const(500)
-LASH_NL = const(20_000)  # most that a reversal may turn without moving the plunger
+LASH_NL = const(20_000)  # most that a reversal may turn without moving the plunger: 25 um in the widest syringe
 BACK_OFF_MOST_NL = const(1_500_000)  # [OCC-05]
 
 
@@ -112,7 +112,8 @@ class OcclusionDetector:
         self._set_ul_per_h = 0
         self._smooth_pa = no_flow_pa
         self._flow_s = now_s
-        self._edge_s = NOT_YET
+        self._edge_s = NOT_YET  # the change of flow that may teach the resistance
+        self._steady_s = now_s - LEARN_S  # since when the flow is what it is
         self._blur_s = NOT_YET  # the last large change of flow
         self._run_nl = 0  # total volume at the last change of flow
         self._relax_s = NOT_YET  # end of the last bolus
@@ -156,8 +157,8 @@ class OcclusionDetector:
         return self._no_flow_pa if self._foot < 0 else self._tip[self._foot]
 
     def measured_compliance_nl_per_kpa(self):
-        """Compliance that the rise itself showed, or the configured one when it was not straight."""
-        return self._measured_nl_per_kpa or self.compliance_nl_per_kpa
+        """Compliance that the rise itself showed; when it was not straight, the most it can be."""
+        return self._measured_nl_per_kpa or self.compliance_nl_per_kpa * 5 // 2
 
     # -- flow: what the line feels, and what it teaches about the resistance
 
@@ -174,17 +175,19 @@ class OcclusionDetector:
         change = set_ul_per_h - self._set_ul_per_h
         if abs(change) >= LEARN_UL_PER_H:
             self._learn(now_s)
-            self._edge_s = now_s
+            self._edge_s = now_s if now_s - self._steady_s >= LEARN_S else NOT_YET
+            self._steady_s = now_s
             self._edge_pa = self._smooth_pa
             self._edge_ul_per_h = self._flow_ul_per_h
-            if abs(change) * max(self.resistance_pa_per_ml_h, DEFAULT_RESISTANCE) // 1000 >= EDGE_PA:
+            drop = max(DEFAULT_RESISTANCE, min(2 * DEFAULT_RESISTANCE, self.resistance_pa_per_ml_h))
+            if abs(change) * drop // 1000 >= EDGE_PA:
                 self._blur_s = now_s
             if change < 0 and (self._total_nl - self._run_nl) & VOLUME_MASK >= AFTER_BOLUS_NL:
                 self._relax_s = now_s
                 self._look_s = 10
                 self._next_look_s = now_s + 10
             self._run_nl = self._total_nl
-        elif self._edge_s >= 0 and now_s - self._edge_s >= 2 * LEARN_S:
+        elif self._edge_s >= 0 and now_s - self._edge_s >= LEARN_S + LEARN_S // 3:
             self._learn(now_s)
         self._set_ul_per_h = set_ul_per_h
 
@@ -260,9 +263,9 @@ class OcclusionDetector:
         """True when the newest points up to this reading lie on one line as steep as a closed one."""
         if self._count == 0 or pressure_pa - self._lowest_pa < RISE_PA:
             return False  # by far the usual case
-        if self._relax_s >= 0 and now_s - self._relax_s < RELAX_S:
-            if (self._total_nl - self._run_nl) & VOLUME_MASK < RELAX_NL:
-                return False
+        relaxing = self._relax_s >= 0 and now_s - self._relax_s < RELAX_S
+        if relaxing and (self._total_nl - self._run_nl) & VOLUME_MASK < RELAX_NL:
+            return False
         k = self._next
         for back in range(1, self._count + 1):
             k = k - 1 if k else POINTS - 1
@@ -362,17 +365,19 @@ class BackOff:
 
     READINGS = const(3)
 
-    def start(self, pressure_pa, no_flow_pa, compliance_nl_per_kpa):
-        """`compliance_nl_per_kpa`: what the rise showed, `OcclusionDetector.measured_compliance_nl_per_kpa()`."""
+    def start(self, pressure_pa, no_flow_pa, compliance_nl_per_kpa, lash_nl=LASH_NL):
+        """Begins. `compliance_nl_per_kpa`: what the rise showed, `OcclusionDetector.measured_compliance_nl_per_kpa()`;
+        `lash_nl`: most that the reversal turns without moving the plunger, in nL of this syringe.
+        """
         self.target_pa = no_flow_pa + BACK_OFF_MARGIN_PA
         self._from_pa = pressure_pa
         self._reading_pa = pressure_pa
         self._compliance = compliance_nl_per_kpa
         self._settled = 0
+        self._lash_nl = lash_nl
         self.limit_nl = 0
         if pressure_pa > self.target_pa:
-            stored_nl = (pressure_pa - self.target_pa) // 10 * (compliance_nl_per_kpa // 10) // 10
-            self.limit_nl = min(BACK_OFF_MOST_NL, stored_nl * 5 // 4 + LASH_NL)
+            self.limit_nl = min(BACK_OFF_MOST_NL, self._explained_nl(self.target_pa))
 
     def step(self, pressure_pa, retracted_nl):
         """Says what to do next: REVERSE, WAIT, DONE or GIVE_UP."""
@@ -384,12 +389,14 @@ class BackOff:
             self._settled += 1  # noise around the target
             return DONE if self._settled >= self.READINGS else WAIT
         self._settled = 0
-        if retracted_nl >= self.limit_nl:
-            return GIVE_UP
-        real_nl = retracted_nl - LASH_NL
-        if real_nl > 0 and (self._from_pa - pressure_pa) * 2 < real_nl // 10 * 1000 // (self._compliance // 10):
+        if retracted_nl >= self.limit_nl or retracted_nl > self._explained_nl(pressure_pa):
             return GIVE_UP
         return REVERSE
+
+    def _explained_nl(self, pressure_pa):
+        """What a closed line gives back on its way down to a pressure, with an eighth to spare, and the lash."""
+        given_nl = (self._from_pa - pressure_pa) // 10 * (self._compliance // 10) // 10
+        return given_nl + given_nl // 8 + self._lash_nl + 1_000
 
     def next_nl(self):
         """Most to retract before the next reading: half of what is missing, 100..1000 nL."""

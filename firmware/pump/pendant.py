@@ -1,135 +1,134 @@
-"""The patient's button: presses told from faults by two complementary contacts [H24, H25, ALM-24].
+"""Presses of the patient's button, from its two complementary contacts [H24, H25].
 
-NO closes (0) and NC opens (1) when it is pressed. A press counts at contact and is decided when it is let go: 50 ms to
-3 s. So a stuck button, a short, a cut cord and chatter never give a bolus. Contacts that disagree for less than 50 ms are a
-finger in passing; a press within 2 s of the last one is no new demand. A fault stands when for 10 s the button was held,
-or its contacts disagreed, or it chattered; it ends after 2 s of rest.
+NO (normally open) and NC (normally closed) reach pins with pull-ups: idle is NO 1, NC 0; pressed is NO 0, NC 1;
+anything else is a contact in transit, or a broken or shorted cord. A press counts at its contact (both contacts say
+pressed), is decided at its release (both say idle), and is valid when it lasted 50 ms to 3 s and the contacts never
+disagreed for more than 50 ms. So a held, shorted, cut, wet or chattering pendant gives no press. When such unrest lasts
+more than 10 s the pendant is faulty, until it has been idle for 2 s.
+
+A press less than 2 s after the contact of the last press, demand or not, is no new demand; exactly 2 s after is one.
+Times are (s, ms). No allocation.
 """
 
 from pump.units import const
 
-PRESS_MIN_MS = const(50)
-PRESS_MAX_MS = const(3_000)
+SHORTEST_MS = const(50)
+LONGEST_MS = const(3_000)
 TRANSIT_MS = const(50)
-DEMAND_GAP_MS = const(2_000)
 FAULT_MS = const(10_000)
-REST_MS = const(2_000)
-QUIET_MS = const(500)  # longest rest that still belongs to a chatter
-NO_DEADLINE = const(-1)
-_LONG_MS = const(60_000)
+IDLE_MS = const(2_000)  # ends a fault, and a spell of unrest
+SAME_DEMAND_MS = const(2_000)
+QUEUE = const(8)  # presses that wait to be taken; there is time for two or three between wake-ups
+FAR_S = const(1_000_000)  # differences of time saturate here, so that milliseconds stay below 2^30
 
-_IDLE = const(0)
-_PRESSED = const(1)
-_TORN = const(2)  # the contacts disagree
-
-_QUEUE = const(8)
+IDLE = const(2)  # NO * 2 + NC
+PRESSED = const(1)
 
 
 class Pendant:
-    """Told of edges, asked at every wake-up. Allocates nothing.
-
-    After `take()`: `contact_s`, `contact_ms`, `held_ms`, `demand`, `faulted_now`.
-    """
+    """`edge` for every change of a pin, `poll` at every wake-up, then `take` until it is False."""
 
     def __init__(self):
-        self._no, self._nc = 1, 0
-        self._state = _IDLE
-        self._s = self._ms = 0  # since when
-        self._uneasy = False  # not at rest for longer than a press, or again and again
-        self._uneasy_s = self._uneasy_ms = 0
-        self._contact_s = self._contact_ms = 0
-        self._good = False  # the present contact is still a possible press
-        self._touched = False  # and both contacts have closed on it
-        self._last_s, self._last_ms = -60, 0  # contact of the last press, demand or not
         self.fault = False
-        self.contact_s = self.contact_ms = self.held_ms = 0
+        self.faulted_now = False  # of the press just taken; a faulty pendant gives none, so it stays False
+        self.contact_s = self.contact_ms = self.held_ms = 0  # of the press just taken
         self.demand = False
-        self.faulted_now = False
-        self._queue = [0] * (5 * _QUEUE)
-        self._first = self._count = 0
+        self._queue = [0] * (QUEUE * 4)
+        self._head = self._waiting = 0
+        self._no, self._nc = 1, 0
+        self._state = IDLE
+        self._since_s = self._since_ms = 0  # when the state began
+        self._unrest = False
+        self._unrest_s = self._unrest_ms = 0
+        self._touched = False  # since idle: both contacts have said pressed
+        self._touch_s = self._touch_ms = 0
+        self._clean = True  # since idle: the contacts never disagreed for long
+        self._last_s = -FAR_S  # contact of the last press
+        self._last_ms = 0
 
-    def rest_at(self, no, nc, s, ms):
-        """Levels at power-up."""
+    def settled(self, no, nc, s, ms):
+        """The raw levels at power-up, or after edges were lost. A button held meanwhile gives no press."""
+        self.poll(s, ms)
         self._no, self._nc = no, nc
-        self._enter(self._combined(), s, ms)
+        self._state = no * 2 + nc
+        self._since_s, self._since_ms = s, ms
+        self._clean = False
+        if self._state != IDLE:
+            self._begin_unrest(s, ms)
 
     def edge(self, is_no, level, s, ms):
-        """One contact changed to the raw `level` at (s, ms)."""
+        """The NO (or NC) pin changed to the raw `level` at (s, ms)."""
+        self.poll(s, ms)
         if is_no:
             self._no = level
         else:
             self._nc = level
-        state = self._combined()
-        if state != self._state:
-            self._enter(state, s, ms)
-
-    def _combined(self):
-        if self._no == 1 and self._nc == 0:
-            return _IDLE
-        return _PRESSED if self._no == 0 and self._nc == 1 else _TORN
-
-    def _enter(self, state, s, ms):
-        before, lasted = self._state, self._since(self._s, self._ms, s, ms)
-        if before == _IDLE:
-            self._contact_s, self._contact_ms, self._good = s, ms, True
-            if not self._uneasy or lasted > QUIET_MS:
-                self._uneasy = True
-                self._uneasy_s, self._uneasy_ms = s, ms
-            self._touched = False
-        elif before == _TORN and lasted >= TRANSIT_MS:
-            self._good = False
-        if state == _PRESSED:
-            self._touched = True
-        elif state == _IDLE and self._good and self._touched:
-            held = self._since(self._contact_s, self._contact_ms, s, ms)
-            if PRESS_MIN_MS <= held <= PRESS_MAX_MS:
-                self._uneasy = False
-                self._press(held)
-        self._state, self._s, self._ms = state, s, ms
-
-    def _press(self, held):
-        gap = self._since(self._last_s, self._last_ms, self._contact_s, self._contact_ms)
-        self._last_s, self._last_ms = self._contact_s, self._contact_ms
-        if self._count == _QUEUE:
+        state = self._no * 2 + self._nc
+        if state == self._state:
             return
-        at = (self._first + self._count) % _QUEUE * 5
-        queue = self._queue
-        queue[at], queue[at + 1], queue[at + 2] = self._contact_s, self._contact_ms, held
-        queue[at + 3] = gap >= DEMAND_GAP_MS
-        queue[at + 4] = self.fault
-        self._count += 1
-
-    def take(self):
-        """The next press into the attributes. False when there is none."""
-        if self._count == 0:
-            return False
-        at, queue = self._first * 5, self._queue
-        self.contact_s, self.contact_ms, self.held_ms = queue[at], queue[at + 1], queue[at + 2]
-        self.demand, self.faulted_now = queue[at + 3], queue[at + 4]
-        self._first = (self._first + 1) % _QUEUE
-        self._count -= 1
-        return True
+        if self._state == IDLE:
+            self._clean = True
+            self._touched = False
+            self._begin_unrest(s, ms)
+        elif self._state != PRESSED and ms_between(self._since_s, self._since_ms, s, ms) > TRANSIT_MS:
+            self._clean = False
+        if state == PRESSED and not self._touched:
+            self._touched = True
+            self._touch_s, self._touch_ms = s, ms
+        elif state == IDLE:
+            self._released(s, ms)
+        self._state = state
+        self._since_s, self._since_ms = s, ms
 
     def poll(self, s, ms):
-        """Judges faults at (s, ms). Returns ms until it must be asked again, or NO_DEADLINE."""
-        if self._state == _IDLE:
-            rested = self._since(self._s, self._ms, s, ms)
-            if self.fault:
-                if rested >= REST_MS:
-                    self.fault = self._uneasy = False
-                    return NO_DEADLINE
-                return REST_MS - rested
-            if self._uneasy and rested > QUIET_MS:
-                self._uneasy = False
-            if not self._uneasy:
-                return NO_DEADLINE
-        lasted = self._since(self._uneasy_s, self._uneasy_ms, s, ms)
-        if lasted >= FAULT_MS:
-            self.fault = True
-            return NO_DEADLINE
-        return FAULT_MS - lasted
+        """Lets time pass. Returns the ms until it must be called again, -1 when only an edge matters."""
+        if self._state == IDLE:
+            lasted = ms_between(self._since_s, self._since_ms, s, ms)
+            if lasted >= IDLE_MS:
+                self.fault = self._unrest = False
+            return IDLE_MS - lasted if self.fault else -1
+        if self.fault:
+            return -1
+        unrest = ms_between(self._unrest_s, self._unrest_ms, s, ms)
+        self.fault = unrest > FAULT_MS
+        return -1 if self.fault else FAULT_MS + 1 - unrest
 
-    @staticmethod
-    def _since(a_s, a_ms, s, ms):
-        seconds = s - a_s
-        return _LONG_MS if seconds > 60 else seconds * 1000 + ms - a_ms
+    def take(self):
+        """True when there was a press: then `contact_s`, `contact_ms`, `held_ms` and `demand` describe it."""
+        if not self._waiting:
+            return False
+        queue, at = self._queue, self._head * 4
+        self.contact_s, self.contact_ms, self.held_ms = queue[at], queue[at + 1], queue[at + 2]
+        self.demand = queue[at + 3] == 1
+        self._head = (self._head + 1) % QUEUE
+        self._waiting -= 1
+        return True
+
+    def _begin_unrest(self, s, ms):
+        if not self._unrest:
+            self._unrest = True
+            self._unrest_s, self._unrest_ms = s, ms
+
+    def _released(self, s, ms):
+        """Back to idle: a press, if all was as it should be."""
+        if not (self._touched and self._clean):
+            return
+        held = ms_between(self._touch_s, self._touch_ms, s, ms)
+        if held < SHORTEST_MS:
+            return  # a bounce, or one beat of chatter: the unrest goes on
+        self._unrest = False
+        if held > LONGEST_MS or self.fault or self._waiting == QUEUE:
+            return
+        gap = ms_between(self._last_s, self._last_ms, self._touch_s, self._touch_ms)
+        self._last_s, self._last_ms = self._touch_s, self._touch_ms
+        queue, at = self._queue, (self._head + self._waiting) % QUEUE * 4
+        queue[at], queue[at + 1] = self._touch_s, self._touch_ms
+        queue[at + 2] = held
+        queue[at + 3] = 1 if gap >= SAME_DEMAND_MS else 0
+        self._waiting += 1
+
+
+def ms_between(a_s, a_ms, b_s, b_ms):
+    """Milliseconds from a to b, saturated at FAR_S."""
+    seconds = b_s - a_s
+    return FAR_S * 1000 if seconds > FAR_S else seconds * 1000 + b_ms - a_ms

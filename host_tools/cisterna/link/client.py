@@ -11,6 +11,7 @@ from typing import Any
 from cisterna.errors import LinkError, PumpRefused
 
 MAX_LINE = 6000  # bytes, the pump's receive buffer
+BAUD = 921_600
 
 
 def frame(message: dict[str, Any]) -> bytes:

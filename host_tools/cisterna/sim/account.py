@@ -116,6 +116,4 @@ def _totals(summary: dict[str, Any], drugs: list[str], console: Console) -> None
     )
     peaks = ", ".join(f"{window} {ug:.3f}" for window, ug in summary["peak_window_ug"].items())
     console.print(f"Largest mass in a window, ug: {peaks}", highlight=False)
-    console.print(
-        f"[dim]{equivalence.footnote(drugs[-1])} Research and bench use only.[/dim]", highlight=False
-    )
+    console.print(f"[dim]{equivalence.footnote(drugs[-1])} Research and bench use only.[/dim]", highlight=False)

@@ -56,9 +56,7 @@ def _same(values: dict[str, Any], read: dict[str, Any]) -> None:
     for key, value in values.items():
         signed = "none" if value is None else value
         if read.get(key) != signed:
-            raise TargetFailed(
-                f"rx.read: {key} held {read.get(key)!r}; allowed: {signed!r}, which was signed"
-            )
+            raise TargetFailed(f"rx.read: {key} held {read.get(key)!r}; allowed: {signed!r}, which was signed")
 
 
 def confirm(session: Session, values: dict[str, Any], document: str) -> Script:

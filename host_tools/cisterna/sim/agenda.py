@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cisterna.errors import LinkError, LinkSilent, PumpRefused
-from cisterna.link.client import Reply, Requests, unframe
+from cisterna.link.client import BAUD, Reply, Requests, unframe
 
 ANSWER_MS = 10_000  # a pump that starts up is silent for some seconds
 POLL_MS = 20  # grain in which a late answer is looked for
-BYTE_US = 10_000_000 // 115_200 + 1  # what a byte takes on the wire
-WIRE_MARGIN_US = 10
+BYTE_US = 10_000_000 / BAUD  # what a byte takes on the wire
 
 
 @dataclass(frozen=True)
@@ -165,6 +164,6 @@ class Agenda:
             self.at(wish.ms, lambda: self._step(script, lambda: next(script)))
             return
         request, line = self._requests.line(wish.method, wish.params)
-        there_ms = self.now_ms + (len(line) * BYTE_US + WIRE_MARGIN_US) // 1000
+        there_ms = self.now_ms + int(len(line) * BYTE_US) // 1000
         self._waiting[request] = (script, there_ms, self.now_ms + ANSWER_MS)
         self._unsent.append(line)

@@ -26,16 +26,12 @@ class Clinic:
 
         A second person always signs beside: the pump looks at that only for a first dose above its ceiling.
         """
-        text = documents.prescription(
-            {**values, **self._set}, serial=SERIAL, patient=PATIENT, sequence=self._next()
-        )
+        text = documents.prescription({**values, **self._set}, serial=SERIAL, patient=PATIENT, sequence=self._next())
         return sign.overridden_call(text, self._keys, SERIAL), text
 
     def order(self, ug: int, over_s: int) -> dict[str, Any]:
         """The parameters of `bolus.clinician` under the prescription that was accepted last."""
-        text = documents.clinician_bolus(
-            serial=SERIAL, sequence=self._next(), rx=self.rx_hash8, ug=ug, over_s=over_s
-        )
+        text = documents.clinician_bolus(serial=SERIAL, sequence=self._next(), rx=self.rx_hash8, ug=ug, over_s=over_s)
         return sign.order_call(text, self._keys)
 
     def accepted(self, values: dict[str, Any], document: str) -> None:

@@ -19,6 +19,4 @@ def footnote(drug: str) -> str:
     """The line that must stand under every equivalent."""
     if drug not in RATIO:
         return "No morphine equivalent: engineering fluid."
-    return (
-        f"Morphine equivalent: x{RATIO[drug]:g} by intrathecal mass, for comparison only; no dosing advice."
-    )
+    return f"Morphine equivalent: x{RATIO[drug]:g} by intrathecal mass, for comparison only; no dosing advice."

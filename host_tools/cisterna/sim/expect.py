@@ -32,9 +32,7 @@ def _place(items: list, part: str, where: str) -> Any:
     if part == "length":
         return len(items)
     if not part.isdecimal():
-        raise _Missing(
-            f"{where} is a list, where {part!r} is no place; there is: 0 to {len(items) - 1}, length"
-        )
+        raise _Missing(f"{where} is a list, where {part!r} is no place; there is: 0 to {len(items) - 1}, length")
     if int(part) >= len(items):
         there = f"0 to {len(items) - 1}" if items else "nothing"
         raise _Missing(f"{where} has no place {part}; there is: {there}")

@@ -95,9 +95,7 @@ class Boluses:
 
     def ended_nl(self, kind: str) -> float:
         """What the ended ones of a kind gave, in uL."""
-        return sum(
-            entry["ul"] for entry in self._entries if entry["kind"] == kind and entry["t_end"] is not None
-        )
+        return sum(entry["ul"] for entry in self._entries if entry["kind"] == kind and entry["t_end"] is not None)
 
     def entries(self) -> list[dict[str, Any]]:
         """All of them, by the time of their request."""

@@ -49,9 +49,7 @@ def draw(path: Path, rows: list[Row], summary: dict[str, Any], rx: Prescription)
 
     scale, unit = (3600, "h") if summary["sim_s"] <= 4 * DAY_S else (DAY_S, "d")
     t = [row.t_s / scale for row in rows]
-    figure, (flow, volume, pressure, mass) = pyplot.subplots(
-        4, 1, sharex=True, figsize=(11, 9), layout="constrained"
-    )
+    figure, (flow, volume, pressure, mass) = pyplot.subplots(4, 1, sharex=True, figsize=(11, 9), layout="constrained")
     figure.suptitle(f"{summary['title']}\n{DISPLAY[rx.drug]} {rx.concentration_ug_per_ml} ug/mL, {rx.site}")
 
     flow.plot(t, flows_ml_per_h(rows), lw=0.8, color="tab:blue")
@@ -71,10 +69,11 @@ def draw(path: Path, rows: list[Row], summary: dict[str, Any], rx: Prescription)
     mass.plot(t, rolling_ug(rows, rx.concentration_ug_per_ml / 1000), lw=1, color="tab:blue")
     if rx.limit_24h_ug is not None:
         mass.axhline(rx.limit_24h_ug, color="tab:red", ls="--", lw=1)
-        place = {"xy": (0.005, rx.limit_24h_ug), "xycoords": ("axes fraction", "data"), "va": "bottom"}
+        place = {"xy": (0.005, rx.limit_24h_ug), "xycoords": ("axes fraction", "data"), "va": "top"}
         mass.annotate(f"limit {rx.limit_24h_ug} ug", **place, fontsize="small", color="tab:red")
     mass.set_ylabel("last 24 h\nug")
-    mass.set_ylim(bottom=0)
+    mass.set_ylim(0, 1.1 * mass.get_ylim()[1])
+    mass.set_xlim(0, summary["sim_s"] / scale)
     mass.set_xlabel(f"{unit} since the start of delivery (simulated; research and bench use only)")
     for axes in (flow, volume, pressure, mass):
         axes.grid(alpha=0.3)

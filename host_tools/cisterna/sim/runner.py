@@ -48,9 +48,7 @@ def run(
             result = _play(session, trace_every_ms, progress)
     except TargetError as error:
         lines = str(error).splitlines()
-        raise TargetFailed(
-            f"{target.name}: {lines[0]} {lines[-1] if len(lines) > 1 else ''}".rstrip()
-        ) from error
+        raise TargetFailed(f"{target.name}: {lines[0]} {lines[-1] if len(lines) > 1 else ''}".rstrip()) from error
     wall_s = round(time.perf_counter() - began_s, 3)
     records = list(session.records_until(scenario.duration_ms))
     rows = sorted(session.rows, key=lambda row: row.t_s)
@@ -109,9 +107,7 @@ def _start_up(session: Session) -> Script:
     yield from actions.confirm(session, session.clinic.values, document)
     state = yield from session.ask_state()
     if state["rx"] != session.clinic.rx_hash8:
-        raise TargetFailed(
-            f"confirm: rx held {state['rx']}; allowed: {session.clinic.rx_hash8}, which was loaded"
-        )
+        raise TargetFailed(f"confirm: rx held {state['rx']}; allowed: {session.clinic.rx_hash8}, which was loaded")
     yield At(session.t0_ms - CONNECT_MS - prime_ms(session.scenario.pump.deadspace_ul))
     yield from _prime(session)
     yield At(session.t0_ms - TICK_MS)

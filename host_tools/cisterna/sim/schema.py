@@ -463,9 +463,7 @@ def _line(name: str, detail: ErrorDetails, raw: dict[str, Any]) -> str:
     if kind == "missing":
         return f"{name}: {shown} is missing; allowed: {_expected(path)}"
     if kind == "extra_forbidden":
-        return (
-            f"{name}: {shown} is an unknown key (held {_held(detail['input'])}); allowed: {_known_keys(path)}"
-        )
+        return f"{name}: {shown} is an unknown key (held {_held(detail['input'])}); allowed: {_known_keys(path)}"
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         held = detail["input"].get("do") if isinstance(detail["input"], dict) else detail["input"]
         what = f"held {_held(held)}" if held is not None else "is missing"

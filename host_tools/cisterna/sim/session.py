@@ -84,8 +84,8 @@ class Session:
         answer = yield Ask("state")
         state = answer.result
         at_zero_ms = answer.there_ms - state["mono_s"] * 1000 - state["mono_ms"]
-        # A question can be read late but never early: the earliest estimate of a boot's zero is the best.
-        self._boots[state["boot"]] = min(at_zero_ms, self._boots.get(state["boot"], at_zero_ms))
+        # A question can be read late, never early, so no estimate is too high and the highest is the best.
+        self._boots[state["boot"]] = max(at_zero_ms, self._boots.get(state["boot"], at_zero_ms))
         self.state = state
         return state
 

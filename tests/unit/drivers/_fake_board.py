@@ -106,9 +106,9 @@ class Registers:
 
 
 class Uart:
-    """Bytes both ways; `room` is how many it takes at once, `incoming` what the host has sent."""
+    """Bytes both ways: `incoming` is what the host has sent. `stuck`: what is written stays in the buffer."""
 
-    IRQ_RXIDLE, IRQ_TXIDLE = 1, 2
+    IRQ_RXIDLE = 1
     made = None
 
     def __init__(self, uart_id, **options):
@@ -135,7 +135,8 @@ class Uart:
         return not self.stuck
 
     def write(self, data):
-        assert len(data) <= self.options["txbuf"], "this write would wait"
+        self.in_flight = len(data) + (self.in_flight if self.stuck else 0)
+        assert self.in_flight <= self.options["txbuf"], "this write would wait"
         self.sent += data
         return len(data)
 
@@ -266,7 +267,8 @@ def modules():
     framebuf.MONO_VLSB = 0
     time = ModuleType("time")
     time.ticks_ms = lambda: clock.now_us // 1000 & (1 << 30) - 1
-    time.sleep_ms = lambda ms: clock.run(0) or setattr(clock, "now_us", clock.now_us + ms * 1000)
+    time.ticks_diff = lambda end, start: (end - start + (1 << 29) & (1 << 30) - 1) - (1 << 29)
+    time.sleep_ms = lambda ms: setattr(clock, "now_us", clock.now_us + ms * 1000)
     return {"machine": machine, "rp2": rp2, "micropython": micropython, "framebuf": framebuf, "time": time}
 
 

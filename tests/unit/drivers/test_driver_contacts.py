@@ -99,6 +99,14 @@ def test_an_edge_during_the_wait_ends_it(desk):
     assert desk.clock.now_us == 1_300_000
 
 
+def test_a_timer_whose_callback_was_dropped_does_not_hang_the_wait(desk):
+    import drivers.wake
+
+    drivers.wake.idle = lambda: setattr(desk.clock, "now_us", desk.clock.now_us + 1000)
+    desk.wake.wait(50)
+    assert desk.clock.now_us == 51_000
+
+
 def test_no_time_left_is_no_wait(desk):
     desk.wake.wait(0)
     desk.wake.wait(-3)

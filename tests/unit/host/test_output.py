@@ -62,7 +62,7 @@ def test_the_account_of_hydromorphone():
 
 
 def test_no_equivalent_where_there_is_none():
-    assert "morphine equivalent" not in shown("test-fluid", ["test-fluid"])
+    assert "mg morphine equivalent" not in shown("test-fluid", ["test-fluid"])
     rotated = shown("morphine", ["morphine", "hydromorphone"])
     assert "morphine, then hydromorphone" in rotated and "mg morphine equivalent" not in rotated
 

@@ -150,7 +150,8 @@ class Rig:
             usteps = int(self._owed / line.ustep)
             self._owed -= usteps * line.ustep
             line.advance(dt, usteps * line.ustep)
-            self.result = self.detector.sample(int(line.t), int(line.pumped * 1000) & 0xFFFFFFF, line.reading_pa(), flow)
+            pumped_nl = int(line.pumped * 1000) & 0xFFFFFFF
+            self.result = self.detector.sample(int(line.t), pumped_nl, line.reading_pa(), flow)
             if self.result != NONE:
                 self.trends += 1
         return self.result

@@ -98,9 +98,7 @@ class Drive:
         slips = int((nut_um - before_um) / slip_um) if slip_um else 0
         plunger_um = before_um + slips * slip_um if slip_um else nut_um
         ul = (plunger_um - before_um) * ul_per_um
-        if (
-            ul > self.reservoir_ul
-        ):  # end stop: the plunger stays there, and the rotor loses what it cannot turn
+        if ul > self.reservoir_ul:  # end stop: the plunger stays there, and the rotor loses what it cannot turn
             ul = self.reservoir_ul
             plunger_um = before_um + ul / ul_per_um
             self.rotor -= max(0, int((nut_um - plunger_um) / _UM_PER_USTEP))

@@ -46,17 +46,18 @@ class Plant:
     def advance(self):
         """Brings everything to now."""
         now_us = self.timeline.now_us
-        if now_us == self.t_us and self.source.next_us > now_us:
-            return
         source = self.source
+        if now_us == self.t_us and source.next_us > now_us:
+            return
         while source.take(now_us):
             count = source.count if self.forward else -source.count
             self.steps += count
             if source.begin_us > self.t_us:
                 self._stride(source.begin_us, 0.0)
-            ul = self.drive.turn(count)
-            if source.end_us > self.t_us or ul:
-                self._stride(source.end_us, ul)
+            to_us = source.end_us
+            if source.next_us > now_us and now_us - to_us < source.stepped_us:
+                to_us = now_us  # flow is even between two steps
+            self._stride(to_us, self.drive.turn(count))
         if now_us > self.t_us:
             self._stride(now_us, 0.0)
 

@@ -41,15 +41,11 @@ def checked_pump(given):
     pump = dict(PUMP_DEFAULTS)
     for key in given:
         if key not in PUMP_DEFAULTS:
-            raise ValueError(
-                "pump.{} is not known; allowed: {}".format(key, ", ".join(sorted(PUMP_DEFAULTS)))
-            )
+            raise ValueError("pump.{} is not known; allowed: {}".format(key, ", ".join(sorted(PUMP_DEFAULTS))))
         value = given[key]
         if key == "syringe":
             if value not in SYRINGES:
-                raise ValueError(
-                    "pump.syringe is {!r}; allowed: {}".format(value, ", ".join(sorted(SYRINGES)))
-                )
+                raise ValueError("pump.syringe is {!r}; allowed: {}".format(value, ", ".join(sorted(SYRINGES))))
         else:
             if not is_number(value):
                 raise ValueError(f"pump.{key} is {value!r}; a number is wanted")
@@ -62,8 +58,6 @@ def checked_pump(given):
     nominal_ul = SYRINGES[pump["syringe"]][0]
     if pump["fill_ml"] * 1000 > nominal_ul:
         raise ValueError(
-            "pump.fill_ml is {}; syringe {} holds {} mL".format(
-                pump["fill_ml"], pump["syringe"], nominal_ul / 1000
-            )
+            "pump.fill_ml is {}; syringe {} holds {} mL".format(pump["fill_ml"], pump["syringe"], nominal_ul / 1000)
         )
     return pump

@@ -18,6 +18,7 @@ class StepGrant:
     """Lazily advanced: `take(t)` hands out what was stepped by `t`, one grant's worth at a time.
 
     count, begin_us, end_us  what the last `take` handed out: steps, and the time over which they were spread
+    stepped_us               time between two of them
     settle()                 brings the plant, and so this, to now; every access from the CPU begins with it
     granted(t)               called when a grant begins
     on_irq                   called when a grant has run out, if the program raises an interrupt then
@@ -29,7 +30,7 @@ class StepGrant:
         self.granted = None
         self.on_irq = None
         self.count = 0
-        self.begin_us = self.end_us = 0
+        self.begin_us = self.end_us = self.stepped_us = 0
         self._init()
 
     def reset(self):
@@ -118,6 +119,7 @@ class StepGrant:
             count = left
         self.count = count
         self.begin_us = max(next_us - period_us, self.begun_us)
+        self.stepped_us = period_us
         self.end_us = end_us = next_us + (count - 1) * period_us
         self.made += count
         self.next_us = end_us + period_us

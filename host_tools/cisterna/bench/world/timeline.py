@@ -52,7 +52,7 @@ class Timeline:
             raise self.ending
         self.touches += 1
         if self.touches > _FREE_TOUCHES:
-            self._advance(self.now_us + 1 + (self.touches - _FREE_TOUCHES) // 1000)
+            self._advance(self.now_us + 1 + (self.touches - _FREE_TOUCHES) // 100)
 
     def _advance(self, target_us):
         alarms = self.alarms

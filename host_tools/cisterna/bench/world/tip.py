@@ -46,11 +46,14 @@ class Tip:
         self.movement = Ramp()
         self.next_move_us = self._wait_us() if self.amplitude_kpa else NEVER
         self.knot_us = self.next_move_us
+        self._rest(0)
 
     def at(self, t_us):
         """kPa at `t_us`, which lies between the last knot and the next."""
         if not self.connected:
             return 0.0
+        if self.resting:
+            return self.resting_kpa
         return self.patient_kpa + self.raised.at(t_us) + self.movement.at(t_us)
 
     def raise_by(self, now_us, kpa, over_us):
@@ -71,7 +74,7 @@ class Tip:
         """All that moving on may change."""
         raised, movement = self.raised, self.movement
         return (
-            self.rng.state, self.next_move_us, self.knot_us,
+            self.rng.state, self.next_move_us, self.knot_us, self.resting, self.resting_kpa,
             raised.start_us, raised.end_us, raised.start_kpa, raised.end_kpa,
             movement.start_us, movement.end_us, movement.start_kpa, movement.end_kpa,
         )  # fmt: skip
@@ -79,7 +82,7 @@ class Tip:
     def restore(self, saved):
         raised, movement = self.raised, self.movement
         (
-            self.rng.state, self.next_move_us, self.knot_us,
+            self.rng.state, self.next_move_us, self.knot_us, self.resting, self.resting_kpa,
             raised.start_us, raised.end_us, raised.start_kpa, raised.end_kpa,
             movement.start_us, movement.end_us, movement.start_kpa, movement.end_kpa,
         ) = saved  # fmt: skip
@@ -93,3 +96,9 @@ class Tip:
             if now_us < end_us < knot_us:
                 knot_us = end_us
         self.knot_us = knot_us
+        self._rest(now_us)
+
+    def _rest(self, now_us):
+        """Both ramps are over for most of the time: then the pressure is worked out once."""
+        self.resting = now_us >= self.raised.end_us and now_us >= self.movement.end_us
+        self.resting_kpa = self.patient_kpa + self.raised.end_kpa + self.movement.end_kpa

@@ -169,10 +169,6 @@ class World:
         if self.cpu_stopped:
             self.cpu_stopped()
 
-    def touch(self):
-        """Every access to hardware begins with it. Raises what has ended the CPU, if anything has."""
-        self.timeline.touch()
-
     # What can be done
 
     def act(self, do, **keys):
@@ -320,7 +316,7 @@ class World:
     def _fail_supply(self, off_for_s):
         """The fuse's way: in the middle of a write of the CPU, which ends there."""
         self._cut_supply(off_for_s)
-        self.touch()
+        self.timeline.touch()
 
     def _cut_supply(self, off_for_s):
         self._power_back.due_us = self.timeline.now_us + max(1, _us(off_for_s))
@@ -342,7 +338,7 @@ class World:
     def reset_cpu(self):
         """`machine.reset()`."""
         self.end_cpu(CpuReset("reset"), WDT_RESET)  # on the RP2040 it is the watchdog that does it
-        self.touch()
+        self.timeline.touch()
 
     # Wires between the parts
 
