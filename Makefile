@@ -9,7 +9,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DAY := hydromorphone-pca-day
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-unit bench lint clean
+.PHONY: help run test test-unit soak bench lint clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: $(VENV)/dev.stamp  ## run all tests
 
 test-unit: $(VENV)/dev.stamp  ## run the quick tests, without the simulated board
 	@$(BIN)/pytest -q --ignore tests/hil
+
+soak: $(VENV)/dev.stamp  ## play the ninety days too (minutes)
+	@CISTERNA_SOAK=1 $(BIN)/pytest -q tests/hil/test_scenarios.py
 
 bench: $(VENV)/bench.stamp  ## print the figures: speed, accuracy, occlusion, memory
 	@$(BIN)/python tests/bench/figures.py

@@ -137,30 +137,27 @@ class Boluses:
         return self._runs[0].active or self._runs[1].active
 
     def due_ms(self):
-        """Milliseconds until a running bolus is to end (0: now or overdue), or -1 when none runs. No allocation."""
+        """Milliseconds until a running bolus is to end, or -1 when none is or its last step is late. No allocation."""
         soonest = -1
         clock = self._core.clock
         for run in self._runs:
             if run.active and run.suspended is None:
                 ms = (run.end[0] - clock.s) * 1000 + run.end[1] - clock.ms
-                ms = ms if ms > 0 else 0
-                if soonest < 0 or ms < soonest:
+                if ms > 0 and (soonest < 0 or ms < soonest):
                     soonest = ms
         return soonest
 
     def finish_due(self):
         """Ends the boluses whose time is up and whose last step is made. True when one ended."""
         core = self._core
+        motion, schedule = core.motion, core.motion.schedule
         ended = False
         for run in self._runs:
             if not run.active or run.suspended is not None:
                 continue
             if before(core.clock.s, core.clock.ms, run.end[0], run.end[1]):
                 continue
-            left = core.motion.schedule.left
-            if left[run.stream] == 0 and core.motion.flying:
-                core.motion.halt(core.clock.s, core.clock.ms)  # its last step may still be in flight, or not
-            if left[run.stream] == 0:
+            if schedule.left[run.stream] == 0 and not (motion.flying and schedule.planned[run.stream]):
                 self._close(run, run.usteps, run.mass_ng, interrupted=0)
                 ended = True
                 if run is core.pca and core.clinician.active:

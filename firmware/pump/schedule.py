@@ -145,6 +145,8 @@ class Schedule:
             self.planned[k] += 1
             self._advance(k)
             steps += 1
+            if left[k] == 0:
+                break  # the last step of a bolus is in time only if nothing slower shares its even period
         self.steps = steps
         if steps > 1:
             period = (self.last_us - self.first_us) // (steps - 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cisterna.errors import CisternaError, NotYet, OutputError
+from cisterna.errors import CisternaError, NotYet, OutputError, PumpRefused
 
 if TYPE_CHECKING:
     from cisterna.sim.runner import Outcome, Progress
@@ -61,7 +61,10 @@ def sim(
         scenario = schema.load(file)
         _check_options(target, trace_every, {"--trace": trace, "--log": log, "--plot": plot})
         every_s = _row_every_s(scenario, trace_every, trace is not None, plot is not None)
-        outcome = _run(scenario, every_s)
+        try:
+            outcome = _run(scenario, every_s)
+        except PumpRefused as refusal:
+            raise CisternaError(f"{file}: prescription: {refusal}") from None
         _write(outcome, scenario, trace, log, plot)
         failures = expect.failures(outcome.summary, scenario.expect)
         _print(outcome, scenario, failures, as_json)

@@ -52,8 +52,8 @@ class PumpRefused(CisternaError):
         super().__init__(self._text())
 
     def _text(self) -> str:
+        if self.message.startswith(self.code):  # the pump's own sentence has all of it
+            return f"the pump refused: {self.message}"
         said = ", ".join(f"{key} {value}" for key, value in self.detail.items() if key != "code")
-        text = f"the pump refused: {self.code}"
-        if self.message and self.message != self.code:
-            text += f" ({self.message})"
-        return f"{text}: {said}" if said else text
+        parts = [self.code, *([self.message] if self.message else []), *([said] if said else [])]
+        return "the pump refused: " + ": ".join(parts)

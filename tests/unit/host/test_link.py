@@ -52,7 +52,7 @@ def test_a_refusal_carries_the_pump_s_own_code():
     with pytest.raises(PumpRefused) as caught:
         Reply({"id": 1, "error": {"code": -32000, "message": "no", "data": data}}).result()
     assert caught.value.code == "rx_limit_zero"
-    assert str(caught.value) == "the pump refused: rx_limit_zero (no): key limit_1h_ug, held 0"
+    assert str(caught.value) == "the pump refused: rx_limit_zero: no: key limit_1h_ug, held 0"
     with pytest.raises(PumpRefused) as caught:
         Reply({"id": 1, "error": {"code": -32601, "message": "no such method"}}).result()
     assert caught.value.code == "rpc_-32601"

@@ -22,6 +22,7 @@ class Loop:
         self.steps = StateMachine(0, step_grant, freq=1000000, set_base=Pin(2))
         self.steps.active(1)
         self.uart = UART(0, baudrate=115200, rxbuf=1024)
+        self.uart.irq(handler=self.time_over, trigger=UART.IRQ_RXIDLE)
         self.timer = Timer()
         self.woken = False
         self.on_time = self.time_over

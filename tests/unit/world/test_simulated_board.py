@@ -1,0 +1,233 @@
+"""`machine`, `rp2` and `time` of the simulated board, in CPython."""
+
+import pytest
+from cisterna.bench.world import PowerCut, WatchdogBite, World
+
+
+class HostCalls(Exception):
+    """The limit that the host has set is reached."""
+
+
+@pytest.fixture
+def world():
+    made = World({"ticks_at_power_up_ms": 2**30 - 5000})
+    made.timeline.limit_us = 1 << 50
+
+    def host():
+        raise HostCalls
+
+    made.timeline.host = host
+    return made
+
+
+def test_ticks_wrap_as_on_the_chip(world, board):
+    _, _, time = board(world)
+    start = time.ticks_ms()
+    assert start == 2**30 - 5000
+    time.sleep_ms(7000)
+    assert time.ticks_ms() == 2000
+    assert time.ticks_diff(time.ticks_ms(), start) == 7000
+    assert time.ticks_diff(start, time.ticks_ms()) == -7000
+    assert time.ticks_add(start, 7000) == 2000
+
+
+def test_timers_fire_at_their_millisecond(world, board):
+    machine, _, time = board(world)
+    seen = []
+    one, many = machine.Timer(), machine.Timer()
+    one.init(mode=machine.Timer.ONE_SHOT, period=30, callback=lambda _: seen.append(("one", world.timeline.now_us)))
+    many.init(period=20, callback=lambda _: seen.append(("many", world.timeline.now_us)))
+    machine.idle()
+    assert seen == [("many", 20_000)]
+    time.sleep_ms(40)
+    many.deinit()
+    time.sleep_ms(100)
+    assert seen == [("many", 20_000), ("one", 30_000), ("many", 40_000), ("many", 60_000)]
+
+
+def test_pin_interrupts_by_edge(world, board):
+    machine, _, time = board(world)
+    seen = []
+    key = machine.Pin(10, machine.Pin.IN, machine.Pin.PULL_UP)
+    key.irq(handler=lambda pin: seen.append((world.timeline.now_us, pin.value())), trigger=machine.Pin.IRQ_FALLING)
+    time.sleep_ms(5)
+    world.act("press", button="stop", hold_ms=100)
+    machine.idle()
+    time.sleep_ms(500)
+    assert seen == [(5000, 0)]
+
+
+def test_the_host_comes_before_what_is_due_at_its_instant(world, board):
+    machine, _, _ = board(world)
+    seen = []
+    timer = machine.Timer(mode=machine.Timer.ONE_SHOT, period=10, callback=lambda _: seen.append("timer"))
+    world.timeline.limit_us = 10_000
+    with pytest.raises(HostCalls):
+        machine.idle()
+    assert world.timeline.now_us == 10_000 and not seen
+    machine.Pin(10, machine.Pin.IN).irq(handler=lambda _: seen.append("key"))
+    world.act("press", button="stop")
+    world.timeline.limit_us = 1 << 50
+    machine.idle()
+    machine.idle()
+    assert seen == ["key", "timer"]
+    timer.deinit()
+
+
+def test_grants_through_the_state_machine(world, board):
+    from array import array
+
+    machine, rp2, time = board(world)
+
+    @rp2.asm_pio(set_init=rp2.PIO.OUT_LOW)
+    def step_grant():
+        pull(block)  # noqa: F821
+
+    machine.Pin(3, machine.Pin.OUT, value=1)
+    sm = rp2.StateMachine(0, step_grant, freq=1_000_000, set_base=machine.Pin(2))
+    sm.active(1)
+    sm.put(array("I", (5000, 5000, 9)))
+    assert sm.tx_fifo() == 0
+    time.sleep_ms(55)
+    left = array("i", (0,))
+    sm.exec(0xA0C1)
+    sm.exec("push(noblock)")
+    assert sm.rx_fifo() == 1
+    sm.get(left)
+    assert left[0] == 4
+    time.sleep_ms(500)
+    sm.exec("mov(isr, x)")
+    sm.exec("push(noblock)")
+    assert sm.get() == 0xFFFFFFFF
+    with pytest.raises(ValueError, match="jmp"):
+        sm.exec("jmp(x_dec, 3)")
+    assert world.truth()["steps"] == 10
+
+
+def test_a_full_fifo_blocks(world, board):
+    machine, rp2, time = board(world)
+    program = rp2.Program("step_grant", {})
+    machine.Pin(3, machine.Pin.OUT, value=1)
+    sm = rp2.StateMachine(0, program)
+    sm.active(1)
+    for _ in range(3):
+        for word in (5000, 5000, 99):
+            sm.put(word)
+    assert time.ticks_us() != 0
+    assert world.timeline.now_us == pytest.approx(1_000_000, abs=2000)  # waited for the first grant to end
+    assert sm.tx_fifo() == 3
+
+
+def test_other_programs_keep_their_last_word(world, board):
+    _, rp2, _ = board(world)
+    sm = rp2.StateMachine(4, rp2.Program("light_frames", {}), freq=4000)
+    sm.active(1)
+    sm.put(0x123)
+    sm.restart()
+    assert world.look()["sounds"] == {"4": 0x123}
+
+
+def test_a_busy_loop_does_not_stand_still(world, board):
+    _, _, time = board(world)
+    start = time.ticks_ms()
+    while time.ticks_diff(time.ticks_ms(), start) < 50:
+        pass
+    assert world.timeline.now_us >= 50_000
+
+
+def test_watchdog_ends_a_busy_loop(world, board):
+    machine, _, time = board(world)
+    machine.WDT(timeout=1000)
+    with pytest.raises(WatchdogBite):
+        while True:
+            time.ticks_ms()
+    assert world.reset_cause == 3
+
+
+def test_watchdog_bites_in_virtual_time_only(world, board):
+    machine, _, time = board(world)
+    dog = machine.WDT(timeout=8000)
+    for _ in range(10):
+        time.sleep_ms(7999)
+        dog.feed()
+    with pytest.raises(WatchdogBite):
+        time.sleep_ms(8001)
+    assert world.timeline.now_us == 10 * 7_999_000 + 8_000_000
+    with pytest.raises(ValueError, match="8388"):
+        machine.WDT(timeout=9000)
+
+
+def test_power_cut_ends_everything_and_keeps_on_ending_it(world, board):
+    machine, _, time = board(world)
+    enn = machine.Pin(8, machine.Pin.OUT, value=0)
+    bus = machine.I2C(0)
+    world.act("power", off_for_s=60)
+    for access in (
+        lambda: time.sleep_ms(1),
+        lambda: bus.writeto_mem(0x50, 0, b"x", addrsize=16),
+        lambda: enn.value(1),
+        time.ticks_ms,
+        machine.idle,
+    ):
+        with pytest.raises(PowerCut):
+            access()
+    assert world.gpio.levels[8] == 1  # the resistor holds the coils off
+    assert not world.truth()["powered"]
+
+
+def test_uart_takes_its_time_and_loses_what_does_not_fit(world, board):
+    machine, _, time = board(world)
+    uart = machine.UART(0, baudrate=115200, rxbuf=64)
+    seen = []
+    uart.irq(handler=lambda _: seen.append(uart.any()), trigger=machine.UART.IRQ_RXIDLE)
+    world.wire.send(b"0123456789\n")
+    time.sleep_us(954)
+    assert uart.any() == 0
+    time.sleep_us(2)
+    assert uart.read() == b"0123456789\n"
+    assert seen == [11]
+    assert uart.read() is None
+    world.wire.send(b"x" * 100)
+    time.sleep_ms(100)
+    assert uart.any() == 64 and world.wire.lost == 36
+
+
+def test_uart_write_waits_for_room(world, board):
+    machine, _, _ = board(world)
+    uart = machine.UART(0, baudrate=115200, txbuf=256)
+    assert uart.write(b"a" * 200 + b"\n") == 201
+    assert world.timeline.now_us == 0 and not uart.txdone()
+    assert uart.write(b"b" * 400 + b"\n") == 401
+    assert world.timeline.now_us == pytest.approx((602 - 288) * 86.8, rel=0.05)
+    uart.flush()
+    assert uart.txdone()
+    assert [len(line) for _, line in world.wire.lines] == [201, 401]
+    assert world.wire.lines[1][0] == pytest.approx(602 * 86.8, rel=0.01)
+
+
+def test_flash_block_device(world, board):
+    _, rp2, _ = board(world)
+    flash = rp2.Flash(start=0x100000, len=0x100000)
+    assert flash.ioctl(4) == 256 and flash.ioctl(5) == 4096
+    flash.writeblocks(2, b"\x12\x34", 100)
+    buf = bytearray(4)
+    flash.readblocks(2, buf, 99)
+    assert buf == b"\xff\x12\x34\xff"
+    flash.writeblocks(2, bytes(4096))
+    flash.readblocks(2, buf)
+    assert buf == bytes(4)
+    flash.ioctl(6, 2)
+    flash.readblocks(2, buf)
+    assert buf == b"\xff" * 4
+    with pytest.raises(ValueError, match="0x0"):
+        rp2.Flash(start=0, len=4096)
+
+
+def test_i2c_scan_and_reset(world, board):
+    machine, _, _ = board(world)
+    assert machine.I2C(0).scan() == [0x36, 0x3C, 0x50, 0x52]
+    assert machine.I2C(1).scan() == [0x28]
+    with pytest.raises(OSError):
+        machine.I2C(1).readfrom(0x50, 1)
+    with pytest.raises(BaseException, match="reset"):
+        machine.reset()
