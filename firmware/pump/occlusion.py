@@ -59,6 +59,7 @@ NOT_YET = const(-1)
 BACK_OFF_MARGIN_PA = const(500)
 LASH_NL = const(20_000)  # most that a reversal may turn without moving the plunger: 25 um in the widest syringe
 BACK_OFF_MOST_NL = const(1_500_000)  # [OCC-05]
+LATE_NL = const(5_000)  # a reading is up to a grant old, and so was the one that the back-off began with
 
 
 class OcclusionDetector:
@@ -396,7 +397,7 @@ class BackOff:
     def _explained_nl(self, pressure_pa):
         """What a closed line gives back on its way down to a pressure, with an eighth to spare, and the lash."""
         given_nl = (self._from_pa - pressure_pa) // 10 * (self._compliance // 10) // 10
-        return given_nl + given_nl // 8 + self._lash_nl + 1_000
+        return given_nl + given_nl // 8 + self._lash_nl + LATE_NL
 
     def next_nl(self):
         """Most to retract before the next reading: half of what is missing, 100..1000 nL."""

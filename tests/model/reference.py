@@ -138,7 +138,7 @@ class Reference:
         self.hold = False
         self.log_failed = False
         self.alarms = {}  # code -> action, of those that stand
-        self.blocked_until = 0  # lockouts restarted in full because the time without power was not proven
+        self.assumed_ends = []  # where a bolus is taken to have just ended, as time off was not proven
 
     # --- what happened
 
@@ -183,6 +183,11 @@ class Reference:
         """Power was lost during `bolus`, which counts whole; the pump says that it ended at `t`."""
         bolus.end = t
 
+    def time_lost(self, t):
+        """Power is back at `t` and the time without it is not proven: every lockout starts anew, in full."""
+        if any(b.end is not None for b in self.boluses):
+            self.assumed_ends.append(t)
+
     def pressed(self, t):
         """The pendant was pressed at `t`. True if that is a demand."""
         demand = not any(t - earlier < DEMAND_GAP_MS for earlier in self.presses)
@@ -200,10 +205,10 @@ class Reference:
         """The boluses (of one kind) that ran at `t`."""
         return [b for b in self.boluses if b.runs_at(t) and kind in (None, b.kind)]
 
-    def lockout_end(self, bolus):
-        """The ms at which the lockout that `bolus` started is over; it must have ended."""
-        lockouts = [r.rx.lockout_s for r in self.reigns if r.replaced is None or r.replaced >= bolus.end]
-        return bolus.end + 1000 * max(lockouts)
+    def lockout_end(self, end):
+        """The ms at which the lockout that a bolus started by ending at `end` is over."""
+        lockouts = [r.rx.lockout_s for r in self.reigns if r.replaced is None or r.replaced >= end]
+        return end + 1000 * max(lockouts)
 
     def highest_basal_ng(self, t, window_ms, rx):
         """Mass in ng, rounded up, of a full window of basal at the highest rate.
@@ -243,12 +248,10 @@ class Reference:
 
         During a clinician bolus (whose own lockout starts at its end) only the patient boluses lock one out.
         """
-        if t < self.blocked_until:
-            return True
         ended = [b for b in self.boluses if b.end is not None and b.end <= t]
         if kind == "pca" and self.running(t, "clinician"):
             ended = [b for b in ended if b.kind == "pca"]
-        return any(t < self.lockout_end(b) for b in ended)
+        return any(t < self.lockout_end(end) for end in [b.end for b in ended] + self.assumed_ends)
 
     # --- decisions
 
@@ -306,8 +309,8 @@ class Reference:
 
     def instants(self, now):
         ends = [b.planned_end if b.end is None else b.end for b in self.boluses]
-        changes = [now, self.blocked_until, *ends]
-        for end in ends:
+        changes = [now, *ends]
+        for end in ends + self.assumed_ends:
             changes += [end + 1000 * r.rx.lockout_s for r in self.reigns]
             changes += [end + w for w in WINDOWS_MS.values()]
         for reign in self.reigns:
@@ -319,7 +322,7 @@ class Reference:
         future = Reference()
         future.reigns = self.reigns
         future.infusing = True
-        future.blocked_until = self.blocked_until
+        future.assumed_ends = self.assumed_ends
         for b in self.boluses:
             end = b.planned_end if b.end is None and b.planned_end <= t else b.end
             future.boluses.append(Bolus(b.kind, b.drug, b.start, b.prescribed_ng, b.planned_end, end, b.ng))

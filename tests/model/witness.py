@@ -185,9 +185,10 @@ class Witness:
             self.model.cut(bolus, end_ms)
             self._locks.append([bolus.kind, cut_true_ms, lockout_ms])
         self._usteps.clear()
-        if not proven and self.model.boluses:
-            self.model.blocked_until = max(self.model.blocked_until, back_ms + lockout_ms)
-            self._locks.append(["time", rig.plant.now_ms, lockout_ms])
+        if not proven:
+            self.model.time_lost(back_ms)
+            if self._locks:
+                self._locks.append(["time", rig.plant.now_ms, lockout_ms])
         self.model.stopped(back_ms)
         self.model.presses.clear()  # the last one is forgotten; stopped, it could have given nothing
         self._state, self._stretch, self.told = "stopped", None, None

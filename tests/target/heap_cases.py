@@ -4,6 +4,7 @@ CASES: (name, most turns, function that builds the case and returns its turn), s
 because to call a function that closes over more than four names allocates.
 """
 
+from boards import wiring
 from pump import library, prescription
 from pump.clock import MonotonicClock
 from pump.core import BOLUS, INFUSING
@@ -222,7 +223,42 @@ class Relief:
         self._plan.next_nl()
 
 
+class Drivers:
+    """What a tick asks of the board: the real drivers on the real PIO, on two buses where every address answers."""
+
+    def __init__(self):
+        from drivers.abp2 import ABP2
+        from drivers.as5600 import AS5600
+        from drivers.fram import FRAM
+        from drivers.stepper import StepGenerator
+        from machine import I2C, Pin
+
+        chips = I2C(wiring.I2C_CHIPS, scl=Pin(wiring.I2C_CHIPS_SCL), sda=Pin(wiring.I2C_CHIPS_SDA), freq=wiring.I2C_HZ)
+        line = I2C(wiring.I2C_LINE, scl=Pin(wiring.I2C_LINE_SCL), sda=Pin(wiring.I2C_LINE_SDA), freq=wiring.I2C_HZ)
+        self._encoder, self._pressure, self._fram = AS5600(chips), ABP2(line), FRAM(chips)
+        pins = {
+            "step": Pin(wiring.STEP, Pin.OUT),
+            "direction": Pin(wiring.DIR, Pin.OUT),
+            "enn": Pin(wiring.ENN, Pin.OUT),
+        }
+        self._steps = StepGenerator(wiring.STEP_MACHINE, **pins)
+        self._pulse = bytearray(64)
+
+    def turn(self, i):
+        self._encoder.read()
+        self._pressure.read_pa()
+        self._pressure.trigger()
+        steps = self._steps
+        steps.busy()
+        steps.made()
+        steps.halt()
+        self._fram.write(64 * (i & 1), self._pulse)
+        steps.grant(i & 1 == 0, 5_000, 5_000, 1 + i % 34)
+        steps.made()
+
+
 CASES = (
+    ("drivers", MANY, lambda: Drivers().turn),
     ("grants: 10 mL/h, 5 mL, 25 mg/mL", MANY, lambda: Delivery("bd-5", 10_000_000, 25_000).turn),
     ("grants: 10 mL/h, 50 mL, 25 mg/mL", MANY, lambda: Delivery("bd-50", 10_000_000, 25_000).turn),
     ("grants: 10 mL/h, 50 mL, 1 ug/mL", MANY, lambda: Delivery("bd-50", 10_000_000, 1).turn),

@@ -185,7 +185,7 @@ class Server:
             gc.collect()
             world.timeline.ending = None
             while not world.powered:
-                world.timeline.wait()  # nothing interrupts a CPU without power; its return does
+                world.timeline.wait()  # until power is back
 
 
 def reply(result):

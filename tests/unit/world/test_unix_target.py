@@ -64,10 +64,10 @@ def test_exchange_takes_world_time(stub):
     with started(stub("loop")) as target:
         target.run_until(12_345)
         assert target.exchange(b"hello\n", timeout_ms=20_000) == b"echo hello\n"
-        assert target.now_ms == 12_348  # six bytes there, an interrupt, eleven back at 115 200 baud
+        assert target.now_ms == 12_347  # six bytes there, an interrupt, eleven back at 115 200 baud
         with pytest.raises(TimeoutError):
             target.exchange(b"", timeout_ms=700)
-        assert target.now_ms == 13_048
+        assert target.now_ms == 13_047
         target.act("press", hold_ms=50)
         target.run_until(14_000)
         assert len(target.lines()) >= 1

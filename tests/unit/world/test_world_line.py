@@ -11,7 +11,7 @@ C, R = 9.0, 0.65 * 3.6
 
 strides = st.lists(
     st.tuples(
-        st.floats(0, 100),  # seconds
+        st.integers(0, 100_000_000),  # microseconds
         st.floats(-50, 50),  # uL
         st.floats(-5, 5),  # tip at the end of it
         st.sampled_from([None, 0.0, 0.5, 1.0, "upstream", "open"]),
@@ -58,12 +58,12 @@ def test_one_stride_is_as_good_as_many():
 def test_nothing_is_lost(todo):
     wet = line()
     pumped = delivered = tip = 0.0
-    for seconds, ul, tip_after, clamp in todo:
+    for us, ul, tip_after, clamp in todo:
         if clamp == "upstream" or clamp == "open":
             wet.clamp_upstream(clamp == "upstream")
         elif clamp is not None:
             wet.clamp(clamp)
-        delivered += wet.flow(seconds, ul, tip, tip_after)
+        delivered += wet.flow(us / 1_000_000, ul, tip, tip_after)
         pumped += ul
         tip = tip_after
     wet.clamp_upstream(False)

@@ -1,11 +1,6 @@
 import pytest
 
 
-def made(bench):
-    """Steps left, from the x register, as the driver does."""
-    return bench.source.steps - 1 - ((bench.source.x() + 1) & 0xFFFFFFFF) + 1
-
-
 def test_a_step_rises_at_its_very_microsecond(bench):
     bench.energise()
     bench.to(1)

@@ -34,7 +34,9 @@ class Line:
 
     def clamp_upstream(self, closed):
         """Between syringe and sensor. Opening lets both sides even out at once."""
-        if self.upstream_closed and not closed:
+        if closed == self.upstream_closed:
+            return
+        if not closed:
             self.kpa += (self.syringe_kpa - self.kpa) * _SYRINGE_SHARE
         self.syringe_kpa = self.kpa
         self.upstream_closed = closed

@@ -326,8 +326,8 @@ class World:
             self.external.lose_supply()
 
     def _power_up(self):
-        self._power_back.due_us = NEVER
         self.powered = True
+        self.timeline.interrupted = True  # whoever waits for it comes back
         for bus in self.buses:
             for address in bus.chips:
                 bus.chips[address].power_up()
