@@ -7,6 +7,8 @@ no time here, waiting does: time moves in `idle`, in the sleeps of `time`, and w
 PWRON_RESET = 1
 WDT_RESET = 3
 
+_NEVER = 1 << 60
+
 _world = None
 
 
@@ -275,8 +277,8 @@ class Timer:
 
     def __init__(self, id=-1, **keys):
         self._world = attached()
-        self.due_us = 0
-        self._armed = False
+        self.due_us = _NEVER
+        self.listed = False
         if keys:
             self.init(**keys)
 
@@ -287,23 +289,18 @@ class Timer:
         self._periodic = mode == Timer.PERIODIC
         self._callback = callback
         self.due_us = world.timeline.now_us + max(1, self._period_us)
-        if not self._armed:
-            self._armed = True
-            world.timeline.alarms.append(self)
+        if not self.listed:
+            world.list_timer(self)
 
     def deinit(self):
-        if self._armed:
-            self._armed = False
-            alarms = self._world.timeline.alarms
-            if self in alarms:
-                alarms.remove(self)
+        self.due_us = _NEVER
 
     def fire(self):
         """The world's call: the time has come."""
         if self._periodic:
             self.due_us += self._period_us
         else:
-            self.deinit()
+            self.due_us = _NEVER
         if self._callback:
             self._world.interrupt(self._callback, self)
 

