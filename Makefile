@@ -17,7 +17,7 @@ help:  ## list the targets
 run: $(VENV)/run.stamp  ## play a day of intrathecal PCA and draw it
 	@mkdir -p build
 	@$(BIN)/cisterna sim host_tools/cisterna/scenarios/$(DAY).toml \
-	    --plot build/$(DAY).png --trace build/$(DAY).csv --log build/$(DAY).jsonl
+	    --plot build/$(DAY).png --trace build/$(DAY).csv --trace-every 120 --log build/$(DAY).jsonl
 	@printf 'plot   %s\ntrace  %s\nlog    %s\n' build/$(DAY).png build/$(DAY).csv build/$(DAY).jsonl
 
 test: $(VENV)/dev.stamp  ## run all tests
@@ -33,7 +33,7 @@ bench: $(VENV)/bench.stamp  ## print the figures: speed, accuracy, occlusion, me
 	@$(BIN)/python tests/bench/figures.py
 
 lint: $(VENV)/dev.stamp  ## check style and common mistakes
-	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff check -q --output-format=concise .
 
 clean:  ## remove products and caches, keep the tools
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis host_tools/*.egg-info
@@ -44,13 +44,13 @@ $(VENV)/run.stamp: pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "PYTHON is $(PYTHON); allowed: Python 3.11 or newer (make PYTHON=/path/to/it)" >&2; exit 2; }
 	@test -x $(BIN)/python || { echo "making $(VENV) ..."; "$(PYTHON)" -m venv $(VENV); }
-	@$(BIN)/pip install -q -e .
+	@$(BIN)/pip install -qq -e .
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp
-	@$(BIN)/pip install -q -e '.[dev]'
+	@$(BIN)/pip install -qq -e '.[dev]'
 	@touch $@
 
 $(VENV)/bench.stamp: $(VENV)/run.stamp
-	@$(BIN)/pip install -q -e '.[bench]'
+	@$(BIN)/pip install -qq -e '.[bench]'
 	@touch $@

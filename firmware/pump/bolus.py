@@ -18,10 +18,12 @@ class Bolus:
         self.usteps = 0
         self.mass_ng = 0
         self.duration_ms = 0
+        self.mark = 0  # its account in the ledger when it began
 
-    def begin(self, now, request, usteps, mass_ng, duration_ms):
-        """Starts it at `now` (s, ms)."""
+    def begin(self, now, request, usteps, mass_ng, duration_ms, mark):
+        """Starts it at `now` (s, ms). `mark`: microsteps of its kind that are booked already."""
         self.active = True
+        self.mark = mark
         self.request, self.started, self.suspended = request, now, None
         self.usteps, self.mass_ng, self.duration_ms = usteps, mass_ng, duration_ms
         self.end = add(now[0], now[1], 0, duration_ms)

@@ -104,7 +104,7 @@ class Boluses:
         pl = pl_per_ustep(rx.syringe)
         usteps = usteps_of_volume(self._volume_nl(mass_ng), pl)
         duration_ms = bolus_duration_ms(usteps, pl, wanted_s, rx.basal_ug_per_day, rx.concentration_ug_per_ml)
-        run.begin(now, request, usteps, mass_ng, duration_ms)
+        run.begin(now, request, usteps, mass_ng, duration_ms, core.ledger.usteps[run.stream])
         nl = self._volume_nl(mass_ng)
         core.diary.note(
             records.BOLUS_START, (run.kind, request[0], request[1], usteps, nl, mass_ng, duration_ms)

@@ -113,6 +113,7 @@ class Core:
             "clinician_running_ng": self.clinician.mass_ng if self.clinician.active else 0,
             "fill_nl": self.reservoir.fill_nl, "fill_mark_nl": self.reservoir.mark_nl,
             "clock_offset": self.clock_offset_s + memory.CLOCK_ZERO, "alarms": self.alarms.latched_mask(),
+            "pca_mark": self.pca.mark, "clinician_mark": self.clinician.mark,
         }  # fmt: skip
         values.update(memory.ledger_values(self.ledger))
         self.memory.write(values)

@@ -33,7 +33,7 @@ MONO_MS = const(2)
 RTC_S = const(3)  # time of the RTC when it was last read, less RTC_EPOCH_S (keeps it below 2^30) ...
 RTC_MONO_S = const(4)  # ... and the monotonic second of that moment
 COUNTERS = const(5)  # six words: the ledger's counters
-PHASE = const(11)  # state of the pump, in `pump.pump` codes
+PHASE = const(11)  # state of the pump (`core.STATES`) in 4 bits, above it the ms that the grant in flight still needs
 ENCODER = const(12)  # raw angle of the screw before the grant, + 0x1000 * steps granted
 FIELDS = const(12)
 

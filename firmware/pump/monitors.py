@@ -11,6 +11,7 @@ from pump.occlusion import OCCLUDED, TREND, OcclusionDetector
 from pump.pressure_check import FAULT, SOON_MS, SUSPICIOUS, PressureCheck
 from pump.units import const
 
+RECOVERY_MS = const(1_000)  # a failed sensor is looked at so often, to see that it is well again
 SILENT_READINGS = const(3)  # a chip that does not answer this often in a row has failed
 _PUMPED_MASK = const(0xFFFFFFF)
 
@@ -106,13 +107,13 @@ class Monitors:
     def _judge_sensors(self, moving):
         alarms = self._core.alarms
         failed = self._pressure_silent >= SILENT_READINGS or self._encoder_silent >= SILENT_READINGS
-        if self._pressure_silent or self._encoder_silent:
+        suspicious = self._pressure_silent or self._encoder_silent or self._verdict == SUSPICIOUS
+        if self._verdict == FAULT:
+            failed = True
+        if alarms.active(alarm.SENSOR):
+            self.again_in_ms = RECOVERY_MS
+        elif moving and suspicious:
             self.again_in_ms = SOON_MS
-        if self._fresh:
-            if self._verdict == SUSPICIOUS:
-                self.again_in_ms = SOON_MS
-            elif self._verdict == FAULT:
-                failed = True
         if not failed:
             if not self._pressure_silent and not self._encoder_silent:
                 alarms.condition_gone(alarm.SENSOR)

@@ -77,7 +77,8 @@ class Motion:
         base = journal.COUNTERS
         w[base], w[base + 1], w[base + 2] = u[0], u[1], u[2]
         w[base + 3], w[base + 4], w[base + 5] = u[3], u[4], u[5]
-        w[journal.PHASE] = self.phase
+        lands_ms = self.lands_in_ms(s, ms) if self.flying else 0
+        w[journal.PHASE] = self.phase | lands_ms << 4
         w[journal.ENCODER] = self.encoder_raw + (self._steps << 12 if self.flying else 0)
         self._pulse.write()
 

@@ -92,6 +92,8 @@ class Pump:
         was_moving = report.was in (INFUSING, BOLUS, PRIMING)
         words = (reset_cause, int(was_moving), int(report.time_proven), report.off_s, int(report.journal_ok), 0)
         core.diary.note(records.BOOT, words)
+        for payload in report.cut_boluses:
+            core.diary.note(records.BOLUS_CUT, payload)
         core.needs_rx = True
         if core.rx:
             self.intake.prepare()

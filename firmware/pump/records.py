@@ -42,6 +42,7 @@ KEY = const(20)
 SELF_TEST = const(21)
 BOLUS_SUSPENDED = const(22)
 FAULT = const(23)
+BOLUS_CUT = const(24)  # found at power-up: a bolus that a power cut ended
 
 TYPES = {
     BOOT: ("boot", ("reset_cause", "was_infusing", "time_proven", "off_s", "journal_ok", "boot_jump_usteps")),
@@ -68,6 +69,7 @@ TYPES = {
     SELF_TEST: ("self_test", ("passed", "failed_driver")),
     BOLUS_SUSPENDED: ("bolus_suspended", ("kind", "suspended", "usteps_left")),
     FAULT: ("fault", ("source", "code")),
+    BOLUS_CUT: ("bolus_cut", ("kind", "usteps", "nl", "mass_ng", "end_s", "end_ms")),
 }  # fmt: skip
 
 NO_TIME = const(-1)  # next_s of a decision that has no next time

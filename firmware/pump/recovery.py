@@ -7,18 +7,17 @@ bolus for 24 h.
 
 from binascii import crc32
 
-from pump import journal, memory, prescription, records
+from pump import journal, memory, prescription
 from pump.clock import add, before
 from pump.history import Corrupt
 from pump.intake import RX_SLOT_BYTES
 from pump.ledger import ACCOUNTS, EXCESS
 from pump.refusal import Refused
-from pump.schedule import WINDOW_US
-from pump.units import DAY_S, USTEPS_PER_REV, const
+from pump.units import DAY_S, USTEPS_PER_REV, const, volume_nl_of_usteps
 
 RTC_BACKWARD_S = const(2)  # the clock may seem to step back this much by rounding
 ENCODER_MARGIN_USTEPS = const(20)  # twice the sensor's non-linearity of 1 degree [AS5600 data sheet]
-GRANT_S = WINDOW_US // 1_000_000 + 1
+NEXT_PULSE_MS = const(10)  # while it moves, the next pulse is written this soon after a grant
 
 
 class Report:
@@ -32,6 +31,7 @@ class Report:
         self.encoder_raw = 0
         self.steps_in_flight = 0
         self.alarms = 0
+        self.cut_boluses = []  # payloads of BOLUS_CUT records
 
 
 def restore(core, rtc_s, rtc_proven):
@@ -49,7 +49,7 @@ def restore(core, rtc_s, rtc_proven):
     if values is not None:
         _restore_state(core, values, report)
     if pulse_found:
-        report.was = core.pulse.words[journal.PHASE]
+        report.was = core.pulse.words[journal.PHASE] & 0xF
         packed = core.pulse.words[journal.ENCODER]
         report.encoder_raw, report.steps_in_flight = packed & 0xFFF, packed >> 12
     if values is not None and pulse_found:
@@ -84,7 +84,8 @@ def _restore_time(core, values, pulse_found, rtc_s, rtc_proven, report):
     if by_rtc_s > last[0]:
         core.clock.s, core.clock.ms = by_rtc_s, 0
         report.off_s = by_rtc_s - last[0]
-    cut = add(last[0], last[1], GRANT_S)
+    in_flight_ms = words[journal.PHASE] >> 4
+    cut = add(last[0], last[1], 0, in_flight_ms + NEXT_PULSE_MS)
     return cut if before(cut[0], cut[1], core.clock.s, core.clock.ms) else core.now
 
 
@@ -136,10 +137,14 @@ def _restore_history(core, values, cut, report):
         history.rates.forget()
         ok = False
     lockout_s = values["lockout_s"]
-    for run, name in ((core.pca, "pca_running_ng"), (core.clinician, "clinician_running_ng")):
-        if values[name]:
-            history.bolus_ended(cut[0], cut[1], run.kind, values[name])
+    for run, name in ((core.pca, "pca"), (core.clinician, "clinician")):
+        mass_ng = values[name + "_running_ng"]
+        if mass_ng:
+            history.bolus_ended(cut[0], cut[1], run.kind, mass_ng)
             core.lockouts.bolus_ended(cut[0], cut[1], run is core.pca, lockout_s)
+            usteps = core.ledger.usteps[run.stream] - values[name + "_mark"]
+            nl = volume_nl_of_usteps(usteps, core.ledger.pl_step)
+            report.cut_boluses.append((run.kind, usteps, nl, mass_ng, cut[0], cut[1]))
     if not report.time_proven and core.lockouts.any_end != (0, 0):
         now = core.now
         until = add(now[0], now[1], lockout_s)

@@ -50,7 +50,8 @@ def test_trace_and_log_and_that_looking_decides_nothing(tmp_path):
     plain = without_wall(cisterna("sim", str(QUICK), "--json"))
     looked = without_wall(cisterna("sim", str(QUICK), "--json", "--trace", str(trace), "--log", str(log)))
     for key in plain:
-        assert looked[key] == (pytest.approx(plain[key], abs=0.01) if key.endswith("_ul") else plain[key])
+        figures = key.endswith("_ul") or key == "peak_window_ug"
+        assert looked[key] == (pytest.approx(plain[key], abs=0.02) if figures else plain[key])
     rows = trace.read_text().splitlines()
     assert len(rows) == 1 + 8 * 3600 // 30 + 1
     assert rows[1].startswith("0.0,") and rows[-1].startswith("28800.0,")

@@ -19,7 +19,7 @@ MIN_MS = 60_000
 HOUR_MS = 60 * MIN_MS
 
 BASALS = st.sampled_from([0, 700, 2_400, 14_400, 48_000])
-BOLUSES = st.sampled_from([50, 100, 333, 50, 100, 0])
+BOLUSES = st.sampled_from([50, 100, 333, 50, 100, 1, 0])
 DURATIONS_S = st.sampled_from([30, 120, 600, 1])
 LOCKOUTS_S = st.sampled_from([60, 300, 1_800])
 COUNTS = st.sampled_from([None, 4, None, 2, 1])
@@ -145,7 +145,7 @@ class Therapy(RuleBasedStateMachine):
         self.rig.run(1_000)
         self.rig.key("start")
 
-    @rule(ug=st.sampled_from([20, 100, 250]), over_s=st.sampled_from([1, 120, 1_200, 7_200]))
+    @rule(ug=st.sampled_from([20, 100, 250, 5]), over_s=st.sampled_from([1, 120, 1_200, 7_200]))
     def clinician_bolus(self, ug, over_s):
         self.witness.ordered_ng = ug * 1000
         self.rig.clinician_bolus(ug, over_s)

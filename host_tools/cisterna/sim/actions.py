@@ -9,6 +9,7 @@ from cisterna.sim.agenda import Ask, At, Script
 from cisterna.sim.session import Session
 
 TAP_MS = 200  # a short press of a key
+DEBOUNCE_MS = 30  # the pump's debounce of its keys: a release counts this much later
 CONFIRM_MS = 2_500  # a hold-to-confirm; the pump wants 2 s
 SETTLE_MS = 500  # a person looks at the display before the next key
 DELIVERING = ("infusing", "bolus")

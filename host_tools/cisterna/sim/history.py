@@ -29,7 +29,6 @@ class Boluses:
         self._clock = clock
         self._entries: list[dict[str, Any]] = []
         self._going: dict[str, dict[str, Any]] = {}  # kind -> accepted entry that has not ended
-        self._planned_nl: dict[int, int] = {}
 
     def take(self, record: Record) -> None:
         if record.name in _DECISIONS:
@@ -38,10 +37,9 @@ class Boluses:
             entry = self._going.get(layout.KINDS[record.payload["kind"]])
             if entry is not None:
                 entry["t_start"] = self._at(record)
-                self._planned_nl[id(entry)] = record.payload["nl"]
         elif record.name == "bolus_end":
             self._end(record)
-        elif record.name == "boot":
+        elif record.name == "bolus_cut":
             self._cut(record)
 
     def _at(self, record: Record) -> float:
@@ -78,16 +76,14 @@ class Boluses:
         entry["next_possible_s"] = self._then(record, "next")
 
     def _cut(self, record: Record) -> None:
-        """A new boot: what was going was cut, at the last instant that the boot before it knows of.
-
-        The pump counts it whole [whoever cannot know what was given assumes all of it].
-        """
-        for entry in self._going.values():
-            last_ms = record.mono_ms - record.payload["off_s"] * 1000
-            entry["t_end"] = max(self._clock(record.boot - 1, last_ms) / 1000, entry["t_start"] or 0.0)
-            entry["result"] = "interrupted"
-            entry["ul"] = ul(self._planned_nl.get(id(entry), 0))
-        self._going.clear()
+        """Found at power-up: the bolus that a power cut ended, at the last instant at which it can have moved."""
+        entry = self._going.pop(layout.KINDS[record.payload["kind"]], None)
+        if entry is None:
+            return
+        end_ms = record.payload["end_s"] * 1000 + record.payload["end_ms"]
+        entry["t_end"] = max(self._clock(record.boot - 1, end_ms) / 1000, entry["t_start"] or 0.0)
+        entry["result"] = "interrupted"
+        entry["ul"] = ul(record.payload["nl"])
 
     def running(self) -> dict[str, dict[str, Any]]:
         """Kind -> entry of what has not ended."""

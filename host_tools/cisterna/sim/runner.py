@@ -115,7 +115,7 @@ def _start_up(session: Session) -> Script:
         session.booked_base = yield from session.ask_state()
     except LinkSilent:  # the file cut the power before the start; nothing has been given
         session.booked_base = session.state
-    yield At(session.t0_ms - actions.TAP_MS)
+    yield At(session.t0_ms - actions.TAP_MS - actions.DEBOUNCE_MS)  # the pump starts once the key has settled
     session.target.act("press", button="start", hold_ms=actions.TAP_MS, count=1, gap_ms=300)
     yield At(session.t0_ms)
     session.target.act("mark_start")

@@ -70,6 +70,8 @@ class Timeline:
             if limit_us <= due_us and limit_us <= target_us:
                 self._reach(limit_us)
                 self.host()
+                if waiting and self.interrupted and self.now_us >= self.deaf_until_us and not self.ending:
+                    return  # the host moved a pin: the CPU hears of it now, not with the next alarm
             elif due_us > target_us:
                 if target_us >= self.deaf_until_us:
                     self._reach(target_us)
