@@ -16,7 +16,7 @@ from pump.refusal import Refused
 from pump.screen import Screen
 
 RTC_EVERY_S = 60
-SCREEN_EVERY_S = 5
+SCREEN_EVERY_S = 10  # totals and times; what happens is shown at once
 PRESSURE_READY_MS = 6  # a conversion takes 5 ms [ABP2 data sheet]
 
 
@@ -36,7 +36,7 @@ class Loop:
         self._triggered_ms = None  # ticks of the last pressure conversion
         self._rtc_read_s = 0
         self._shown_s = -SCREEN_EVERY_S
-        self._shown_state = -1
+        self._shown_record = -1
         self.screen = Screen(self.pump, self.provisioning)
         self._server = Server(self.pump, self._about(), gc.mem_alloc)
 
@@ -145,20 +145,30 @@ class Loop:
             length = link.read_line(self._line)
 
     def _signal(self):
-        """Lights, sound, display; the wall clock once a minute."""
-        board, core = self._board, self.pump.core
-        priority = core.alarms.highest()
-        muted = not core.alarms.audible()
-        board.lights.show(priority, muted, core.infusing())
-        board.sound.show(priority, muted)
-        if core.state != self._shown_state or core.clock.s - self._shown_s >= SCREEN_EVERY_S:
-            self._shown_state, self._shown_s = core.state, core.clock.s
-            board.display.show(self.screen.rows())
+        """Lights, sound, display; the wall clock once a minute.
+
+        Whatever happens is recorded, so a new record is the sign that there may be something new to show.
+        """
+        core = self.pump.core
+        recorded = core.diary.next_sequence
+        if recorded != self._shown_record or core.clock.s - self._shown_s >= SCREEN_EVERY_S:
+            self._shown_record, self._shown_s = recorded, core.clock.s
+            self._show_alarms()
+            self._board.display.show(self.screen.rows())
+        elif core.alarms.top() >= 0:
+            self._show_alarms()  # a pause of the sound ends by time alone
         if core.clock.s - self._rtc_read_s >= RTC_EVERY_S:
             self._rtc_read_s = core.clock.s
             rtc_s, proven = self._read_rtc()
             if proven:
                 self.pump.tell_rtc(rtc_s)
+
+    def _show_alarms(self):
+        board, core = self._board, self.pump.core
+        priority = core.alarms.highest()
+        muted = not core.alarms.audible()
+        board.lights.show(priority, muted, core.infusing())
+        board.sound.show(priority, muted)
 
 
 def main():

@@ -17,6 +17,8 @@ class Boluses:
         self._core = core
         self._standing = decision.Standing(core.pca, core.clinician, core.lockouts)
         self._runs = (core.pca, core.clinician)
+        self._next = None
+        self._next_known = False
 
     # -- requests
 
@@ -48,16 +50,22 @@ class Boluses:
         return reason
 
     def next_pca(self):
-        """When a press could next be accepted, (s, ms) or None when that cannot be named."""
+        """When a press could next be accepted, (s, ms) or None when that cannot be named.
+
+        As time alone goes by this instant stays the same, so it is worked out only after something has happened.
+        """
         core = self._core
         if not core.infusing() or core.rx.bolus_ug == 0 or core.alarms.blocks_bolus():
             return None
-        self._gather(False)
-        return decision.next_possible(self._standing, True, core.rx.bolus_ug * 1000, core.now)
+        if not self._next_known:
+            self._gather(False)
+            self._next = decision.next_possible(self._standing, True, core.rx.bolus_ug * 1000, core.now)
+            self._next_known = True
+        return self._next
 
-    def promised_ng(self):
-        """Mass of what runs, whole: (kind, ng) of each bolus that is active."""
-        return [(run.kind, run.mass_ng) for run in self._runs if run.active]
+    def changed(self):
+        """Something has happened that the next possible time rests on."""
+        self._next_known = False
 
     def pending(self):
         """What runs, as the windows count it."""
@@ -100,6 +108,7 @@ class Boluses:
 
     def _begin(self, run, request, mass_ng, wanted_s):
         core = self._core
+        self.changed()
         rx, now = core.rx, core.now
         pl = pl_per_ustep(rx.syringe)
         usteps = usteps_of_volume(self._volume_nl(mass_ng), pl)
@@ -128,6 +137,7 @@ class Boluses:
         self._note_suspension(0)
 
     def _note_suspension(self, suspended):
+        self.changed()
         run = self._core.clinician
         left = self._core.motion.schedule.left[run.stream]
         self._core.diary.note(records.BOLUS_SUSPENDED, (run.kind, suspended, left))
@@ -179,6 +189,7 @@ class Boluses:
         core = self._core
         s, ms = core.now
         run.active = False
+        self.changed()
         core.history.bolus_ended(s, ms, run.kind, mass_ng)
         core.lockouts.bolus_ended(s, ms, run is core.pca, core.rx.lockout_s)
         core.save()

@@ -124,6 +124,7 @@ class Intake:
         """Derives what the delivery needs from the prescription in force; frozen until the next one."""
         core, rx = self._core, self._core.rx
         core.adopt_limits()
+        self._boluses.changed()
         core.motion.schedule.configure(core.ledger.pl_step)
         self.basal = None
         if rx.basal_ug_per_day:

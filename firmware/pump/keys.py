@@ -46,6 +46,7 @@ class Keys:
         self._spent = bytearray(COUNT)  # this press has said all it has to say
         self._queue = [0] * (QUEUE * 4)
         self._head = self._waiting = 0
+        self._at_rest = True  # no key is down, and none has just changed
 
     def settled(self, key, level, s, ms):
         """The raw level at power-up, or after edges were lost. A key held meanwhile says nothing until released."""
@@ -54,6 +55,7 @@ class Keys:
         self._down[key] = 1 - level
         self._down_s[key], self._down_ms[key] = s, ms
         self._spent[key] = 1
+        self._at_rest = False
 
     def edge(self, key, level, s, ms):
         """The pin of a key changed to the raw `level` at (s, ms)."""
@@ -61,11 +63,14 @@ class Keys:
         if level != self._raw[key]:
             self._raw[key] = level
             self._raw_s[key], self._raw_ms[key] = s, ms
+            self._at_rest = False
             if key == STOP_KEY:
                 self.stop_pending = level == 0 and not self._down[key]
 
     def poll(self, s, ms):
         """Lets time pass. Returns the ms until it must be called again, -1 when only an edge matters."""
+        if self._at_rest:
+            return NEVER
         next_ms = NEVER
         stuck = False
         for key in range(COUNT):
@@ -91,6 +96,7 @@ class Keys:
                 else:
                     next_ms = _nearer(next_ms, STUCK_MS + 1 - held)
         self.stuck = stuck
+        self._at_rest = next_ms == NEVER and not stuck
         return next_ms
 
     def take(self):

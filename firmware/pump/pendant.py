@@ -83,6 +83,8 @@ class Pendant:
     def poll(self, s, ms):
         """Lets time pass. Returns the ms until it must be called again, -1 when only an edge matters."""
         if self._state == IDLE:
+            if not (self.fault or self._unrest):
+                return -1
             lasted = ms_between(self._since_s, self._since_ms, s, ms)
             if lasted >= IDLE_MS:
                 self.fault = self._unrest = False

@@ -41,11 +41,14 @@ def span(seconds):
 
 
 class Screen:
-    """Rows of one pump."""
+    """Rows of one pump. A row is written anew only when what it shows has changed."""
 
     def __init__(self, pump, provisioning):
         self._pump = pump
         self._bench = provisioning is None or provisioning.bench
+        self._rows = [_row("")] * 8
+        self._shown = [None] * 8
+        self._rows[7] = _row(NOT_A_DEVICE)
 
     def notice(self):
         """What is shown at power-up."""
@@ -54,41 +57,62 @@ class Screen:
 
     def rows(self):
         """The eight rows now."""
-        pump, core = self._pump, self._pump.core
-        rx = core.rx
-        title = STATES[core.state].upper()
-        rows = [title + (" " * (WIDTH - 5 - len(title)) + "BENCH" if self._bench else "")]
-        if rx is None:
-            rows += ["no prescription", "", "", ""]
-        else:
-            rows.append(NAMES.get(rx.drug, rx.drug))
-            rows.append("%d mcg/mL %s %s" % (rx.concentration_ug_per_ml, ROUTES[rx.route], SITES[rx.site]))
-            rows.append(flow(core.flow_nl_per_h))
-            rows.append("total " + dose(core.ledger.booked_ng()))
-        rows.append(self._bolus_row())
-        rows.append(self._message_row())
-        rows.append(NOT_A_DEVICE)
-        return [_row(row) for row in rows]
+        core = self._pump.core
+        self._show(0, core.state, self._title)
+        self._show(1, core.rx, self._drug)
+        self._show(2, core.rx, self._fluid)
+        self._show(3, core.flow_nl_per_h, flow)
+        self._show(4, core.ledger.booked_ng() // 100, self._total)
+        self._show(5, self._bolus_minutes(), self._bolus)
+        self._show(6, self._message(), str)
+        return self._rows
 
-    def _bolus_row(self):
+    def _show(self, row, value, text):
+        if value != self._shown[row] or self._shown[row] is None:
+            self._shown[row] = value
+            self._rows[row] = _row(text(value))
+
+    def _title(self, state):
+        title = STATES[state].upper()
+        return title + " " * (WIDTH - 5 - len(title)) + "BENCH" if self._bench else title
+
+    @staticmethod
+    def _drug(rx):
+        return NAMES.get(rx.drug, rx.drug) if rx else "no prescription"
+
+    @staticmethod
+    def _fluid(rx):
+        return "%d mcg/mL %s %s" % (rx.concentration_ug_per_ml, ROUTES[rx.route], SITES[rx.site]) if rx else ""
+
+    @staticmethod
+    def _total(tenths):
+        return "total " + dose(tenths * 100)
+
+    def _bolus_minutes(self):
+        """Minutes to the next possible bolus, or what else the row says."""
         core = self._pump.core
         if core.rx is None or core.rx.bolus_ug == 0:
-            return "left %d.%d mL" % (core.reservoir.remaining_nl() // 1_000_000,
-                                      core.reservoir.remaining_nl() // 100_000 % 10)  # fmt: skip
+            return "left %d mL" % (core.reservoir.remaining_nl() // 1_000_000)
         if not core.infusing():
             return "rx " + core.rx.hash8
         when = self._pump.boluses.next_pca()
         if when is limits.NEVER:
             return "no bolus now"
-        wait_s = when[0] - core.clock.s
-        return "bolus ready" if wait_s <= 0 else "bolus " + span(wait_s)
+        return (when[0] - core.clock.s + 59) // 60
 
-    def _message_row(self):
+    @staticmethod
+    def _bolus(minutes):
+        if isinstance(minutes, str):
+            return minutes
+        return "bolus ready" if minutes <= 0 else "bolus " + span(minutes * 60)
+
+    def _message(self):
         pump, core = self._pump, self._pump.core
-        if core.alarms.top() >= 0:
-            return "!" + CODES[core.alarms.top()]
+        top = core.alarms.top()
+        if top >= 0:
+            return "!" + CODES[top]
         if pump.intake.staged:
             return "hold START " + pump.intake.staged.hash8[:4]
-        if core.infusing() and pump.last_refusal:
-            return "no: " + REASONS[pump.last_refusal]
+        if core.infusing():
+            return "no: " + REASONS[pump.last_refusal] if pump.last_refusal else ""
         return "press START" if core.state == STOPPED and core.rx and not core.needs_rx else ""

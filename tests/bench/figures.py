@@ -64,6 +64,7 @@ def _glucose_day() -> None:
     """The peer's own quick start: one patient, one day."""
     import contextlib
     import io
+    import tempfile
     import warnings
     from datetime import datetime, timedelta
 
@@ -81,7 +82,8 @@ def _glucose_day() -> None:
         meals = CustomScenario(start_time=begin, scenario=[(7, 45), (12, 70), (18, 80)])
         patient, sensor = T1DPatient.withName("adolescent#001"), CGMSensor.withName("Dexcom", seed=1)
         env = T1DSimEnv(patient, sensor, InsulinPump.withName("Insulet"), meals)
-        sim(SimObj(env, BBController(), timedelta(days=1), animate=False, path=None))
+        with tempfile.TemporaryDirectory() as folder:
+            sim(SimObj(env, BBController(), timedelta(days=1), animate=False, path=folder))
 
 
 def flow() -> Iterator[Figure]:

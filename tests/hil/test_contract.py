@@ -127,6 +127,36 @@ def test_power_goes_during_a_bolus():
     assert summary["booked_ul"] >= summary["pumped_ul"] - 1.5
 
 
+@pytest.mark.parametrize("at", ["-100s", "-1s", "1s", "10min", "630s"])
+def test_a_power_cut_books_no_more_than_was_in_flight(at):
+    summary = play("20min", "10min press", f"{at} power off_for='30s'", "11.5min power off_for='30s'", "15min restart")
+    assert summary["booked_ul"] >= summary["pumped_ul"] * 0.999 - 1.5
+    assert summary["booked_ul"] <= summary["pumped_ul"] * 1.02 + 1 + 2 * (1 + 1.3)  # a grant and a jump for each cut
+
+
+def test_a_second_power_cut_makes_no_worse_alarm_of_the_first():
+    summary = play("20min", "5min power off_for='60s'", "7min power off_for='30s'")
+    assert summary["state"] == "stopped" and summary["reboots"] == 2
+    assert [(alarm["code"], alarm["action"]) for alarm in summary["alarms"]] == [("unexpected_reset", "none")]
+    assert 360 <= summary["alarms"][0]["t_on"] <= 365
+
+
+def test_a_rotation():
+    morphine = {"drug": "morphine", "concentration_ug_per_ml": 200, "basal_ug_per_day": 700, "bolus_ug": 70}
+    morphine |= {"bolus_duration_s": 300, "lockout_s": 3600, "limit_24h_ug": 1120}
+    hydromorphone = "drug='hydromorphone' concentration_ug_per_ml=50 basal_ug_per_day=140 bolus_ug=14 limit_24h_ug=224"
+    refused = play("2h", f"1h prescribe {hydromorphone}", **morphine)
+    assert [entry["code"] for entry in refused["refusals"]] == ["rx_no_equivalence"]
+    assert refused["booked_ug"] == pytest.approx(700 / 12, rel=0.01)
+    rotated = play(
+        "2h", "30min press", f"1h prescribe {hydromorphone} equiv_prev_ug_per_day=140", "90min press", **morphine
+    )
+    assert rotated["refusals"] == [] and rotated["state"] == "infusing"
+    assert results(rotated) == ["delivered", "lockout"]
+    assert rotated["booked_ug"] == pytest.approx(70 + 700 / 24 + 140 / 24, rel=0.01)
+    assert rotated["peak_window_ug"]["24h"] == pytest.approx(rotated["booked_ug"], rel=0.01)
+
+
 def test_off_at_the_end():
     summary = play("30min", "29min power off_for='10min'")
     assert summary["state"] == "off" and summary["log"]["verified"]

@@ -57,7 +57,7 @@ def test_trace_and_log_and_that_looking_decides_nothing(tmp_path):
     assert rows[1].startswith("0.0,") and rows[-1].startswith("28800.0,")
     records = [json.loads(line) for line in log.read_text().splitlines()]
     assert len(records) == plain["log"]["records"] and plain["log"]["verified"] is True
-    assert [record["sequence"] for record in records] == list(range(len(records)))
+    assert [record["seq"] for record in records] == list(range(len(records)))
 
 
 def test_the_summary_has_the_keys_of_the_contract_and_no_others():

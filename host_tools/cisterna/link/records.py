@@ -95,7 +95,7 @@ def write_jsonl(path: Path, records: Iterable[Record], t_s: Callable[[Record], f
 def _as_object(record: Record, t_s: float) -> dict[str, Any]:
     utc = None if record.utc_s is None else datetime.fromtimestamp(record.utc_s, UTC).isoformat()
     return {
-        "sequence": record.sequence,
+        "seq": record.sequence,
         "t_s": t_s,
         "boot": record.boot,
         "mono_s": record.mono_ms / 1000,

@@ -10,13 +10,14 @@ from cisterna.errors import CisternaError, LinkSilent, PumpRefused, ScenarioErro
 from cisterna.link.records import Record
 from cisterna.sim import actions, summary
 from cisterna.sim.agenda import Ask, At, Script
-from cisterna.sim.schema import Scenario
+from cisterna.sim.schema import Power, Scenario
 from cisterna.sim.session import Session, prime_ms
 from cisterna.sim.trace import Row
 
 UP_MS = 10_000  # power-up and self-test are well under it
 CONNECT_MS = 75_000  # before t = 0: the line is full and joined to the catheter, and has come to rest
 DRAIN_MS = 3_600_000  # the log is read each hour: it holds more than an hour of the fastest finger
+BOOT_MS = 2_000  # after power is back
 TICK_MS = 1_000
 
 Progress = Callable[[float], None]  # told the part that is done, 0 to 1
@@ -85,6 +86,9 @@ def _fill_agenda(session: Session, trace_every_ms: int | None, progress: Progres
     for action in session.scenario.at:
         at_ms = session.t0_ms + action.t
         session.agenda.at(at_ms, lambda action=action: actions.perform(session, action))
+        if isinstance(action, Power):  # each boot's clock has to be heard once, to place its records in time
+            back_ms = at_ms + action.off_for_ms + BOOT_MS
+            session.agenda.at(back_ms, lambda: session.agenda.play(session.drain()))
     session.every(DRAIN_MS, session.drain)
     if trace_every_ms is not None:
         session.every(trace_every_ms, session.row)

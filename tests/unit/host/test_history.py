@@ -101,9 +101,10 @@ def test_entries_are_ordered_by_request():
 
 
 def test_power_cuts_a_bolus():
-    boot = record("boot", 400_000, boot=2, off_s=300)
-    (found,) = boluses(decision(1000, 0), start(1200), boot)
-    assert (found["result"], found["t_end"], found["ul"]) == ("interrupted", 100.0, 100.0)
+    cut = record("bolus_cut", 400_000, boot=2, kind=1, usteps=620, nl=25_595, end_s=1031, end_ms=500)
+    (found,) = boluses(decision(1000, 0), start(1200), cut)
+    assert (found["result"], found["t_end"], found["ul"]) == ("interrupted", 31.5, 25.595)
+    assert boluses(cut) == []
 
 
 def alarm_on(t_ms: int, code: int, boot: int = 1, action: int | None = None) -> Record:

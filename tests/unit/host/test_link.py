@@ -126,9 +126,9 @@ def test_jsonl_is_one_object_a_line(tmp_path):
     path = tmp_path / "log.jsonl"
     records.write_jsonl(path, got.records, lambda record: record.mono_ms / 1000)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [line["sequence"] for line in lines] == [0, 1, 2]
+    assert [line["seq"] for line in lines] == [0, 1, 2]
     assert lines[1] == {
-        "sequence": 1,
+        "seq": 1,
         "t_s": 11.25,
         "boot": 1,
         "mono_s": 11.25,
