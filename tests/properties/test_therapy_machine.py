@@ -87,6 +87,10 @@ class Therapy(RuleBasedStateMachine):
     def wait_out_the_lockout(self, more_ms):
         self.rig.run(1000 * self.witness.model.rx.lockout_s + more_ms)
 
+    @rule(ms=st.integers(1, 7_900))
+    def the_loop_is_held_up(self, ms):
+        self.witness.hang(ms)
+
     # --- the patient
 
     @rule(hold_ms=FINGERS_MS)
