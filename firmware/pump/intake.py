@@ -16,6 +16,7 @@ from pump.schedule import basal_interval
 from pump.units import capacity_ul, const, pl_per_ustep, volume_nl_of_mass
 
 RX_SLOT_BYTES = const(0x800)
+STAGED_S = const(180)
 DRUGS = ("test-fluid", "morphine", "hydromorphone")  # numbered in the records
 
 # A refill whose returned volume is off by more than this may be a pocket fill or a diversion [H17].
@@ -31,7 +32,19 @@ class Intake:
         self._boluses = boluses
         self.provisioning = provisioning
         self._library = library
-        self.staged = None
+        self._staged = None
+        self._staged_s = 0
+
+    @property
+    def staged(self):
+        """The prescription that waits for its confirmation, or None; it waits for STAGED_S [RX-06]."""
+        if self._staged and self._core.clock.s - self._staged_s > STAGED_S:
+            self._staged = None
+        return self._staged
+
+    def discard(self):
+        """Forgets the staged prescription."""
+        self._staged = None
 
     # -- prescriptions
 
@@ -47,7 +60,7 @@ class Intake:
         except Refused as refused:
             self._core.diary.note(records.RX_REFUSED, (self._core.sequence, crc32(refused.code.encode()) >> 1))
             raise refused
-        self.staged = rx
+        self._staged, self._staged_s = rx, self._core.clock.s
         words = (rx.sequence, rx.basal_ug_per_day, rx.bolus_ug, rx.lockout_s, rx.limit_24h_ug)
         self._core.diary.note(records.RX_LOAD, words)
         return rx
@@ -95,7 +108,7 @@ class Intake:
     def adopt(self):
         """The staged prescription is confirmed: it replaces the old one. Nothing moves and no bolus runs now."""
         core, rx = self._core, self.staged
-        self.staged = None
+        self.discard()
         s, ms = core.now
         factor = self._factor(rx)
         if core.rx and (core.rx.basal_ug_per_day != rx.basal_ug_per_day or factor != (1, 1)):
@@ -158,7 +171,7 @@ class Intake:
         core, rx = self._core, self._core.rx
         if rx is None:
             raise Refused("refill_no_prescription", {"key": "rx", "do": "confirm a prescription first"})
-        if core.moving():
+        if core.moving() or core.motion.flying:
             raise Refused("refill_while_infusing", {"key": "state", "do": "stop the pump first"})
         if not 0 < fill_ul <= capacity_ul(rx.syringe):
             allowed = "1 to %d uL, what a %s holds" % (capacity_ul(rx.syringe), rx.syringe)

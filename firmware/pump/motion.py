@@ -68,7 +68,8 @@ class Motion:
         self._account, self._forward, self._steps = account, forward, steps
         self.flying = True
         self.write_pulse(self._s, self._ms)
-        self._motor.grant(forward, first_us, period_us, steps)
+        if self._motor.grant(forward, first_us, period_us, steps) is False:
+            self._flight_us = 0  # a gate was latched, nothing moves: look again at once, and give it all back
 
     def write_pulse(self, s, ms):
         """Writes clock, counters and state ahead of what comes next."""

@@ -129,9 +129,13 @@ class Server:
     def _rx_load(self, params):
         document = _param(params, "document", str)
         signatures = _param(params, "signatures", dict)
+        for who in signatures:
+            _param(signatures, who, str)
         override = params.get("override")
-        if override is not None and not isinstance(override, dict):
-            raise BadRequest(INVALID_PARAMS, "override must be an object")
+        if override is not None:
+            override = _param(params, "override", dict)
+            for part in ("document", "signature"):
+                _param(override, part, str)
         return _readback(self._pump.load(document, signatures, override))
 
     def _rx_read(self, params):

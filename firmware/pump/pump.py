@@ -172,6 +172,7 @@ class Pump:
             raise Refused("prime_no_prescription", {"key": "rx", "do": "load and confirm a prescription first"})
         if core.state != STOPPED or self.door_open or self.syringe_off:
             raise Refused("prime_state", {"key": "state", "held": STATES[core.state], "allowed": "stopped, door closed"})
+        core.motor.halt()
         core.motor.enable(True)
         nl = self.priming.start(core.rx.deadspace_ul)
         core.enter(PRIMING, BY_LINK)
@@ -203,6 +204,8 @@ class Pump:
         self.monitors.step(self.door_open, self.syringe_off, self.pendant.fault or self.keys.stuck)
         if self.core.alarms.stops() and core.state != ALARM:
             self._alarm()
+        if self.door_open or self.syringe_off:
+            self.relief.stop()  # the interrupt has gated it; nothing moves with an open door
         if core.diary.failed:
             self._log_failed()
         if core.infusing():
@@ -332,6 +335,7 @@ class Pump:
     def _start(self):
         """Infusion begins, or goes on after an ordinary stop."""
         core = self.core
+        core.motor.halt()  # a gate that was latched while nothing moved
         core.motor.enable(True)
         core.motion.begin(core.clock.s, core.clock.ms)
         core.motion.schedule.stop_all()
@@ -353,9 +357,7 @@ class Pump:
 
     def _stop_key(self):
         core = self.core
-        if self.relief.active:
-            self.relief.stop()
-            core.motor.enable(False)
+        self.relief.stop()
         if core.infusing():
             self._stop(STOPPED, BY_KEY)
             if self._stopped_too_often():
@@ -398,13 +400,11 @@ class Pump:
             self.intake.recheck()
         except Refused:
             core.diary.note(records.RX_REFUSED, (self.intake.staged.sequence, 0))
-            self.intake.staged = None
+            self.intake.discard()
             return
         if core.moving():
             self._stop(STOPPED, BY_KEY)
-        if self.relief.active:
-            self.relief.stop()
-            core.motor.enable(False)
+        self.relief.stop()
         self.intake.adopt()
         self.monitors.configure()
         core.alarms.clear_gone()
@@ -424,7 +424,6 @@ class Pump:
         if not (core.alarms.active(alarm.DOOR) and not core.alarms.stops_beside(alarm.DOOR)):
             core.needs_rx = True
         if occluded and not (self.door_open or self.syringe_off):
-            core.motor.enable(True)
             self.relief.start(self.monitors.no_flow_pa(), self.monitors.compliance_nl_per_kpa())
         core.save_all()
 

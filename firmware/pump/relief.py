@@ -26,8 +26,9 @@ class Relief:
         self.active = False
 
     def start(self, no_flow_pa, compliance_nl_per_kpa):
-        """Begins at the present pressure. Motion has been halted; the motor is still energised."""
+        """Begins at the present pressure. Motion has been halted."""
         core = self._core
+        core.motor.enable(True)
         lash_nl = LASH_USTEPS * core.ledger.pl_step // 1000
         self._plan.start(core.pressure_pa, no_flow_pa, compliance_nl_per_kpa, lash_nl)
         self._from_pa = core.pressure_pa
@@ -35,7 +36,7 @@ class Relief:
         self.active = True
 
     def stop(self):
-        """Ends it where it stands (door, stop key, finished) and credits what was retracted."""
+        """Ends it where it stands (door, stop key, finished), credits what was retracted and lets the motor go."""
         if not self.active:
             return
         self.active = False
@@ -43,6 +44,7 @@ class Relief:
         if core.motion.flying:
             core.motion.halt(core.clock.s, core.clock.ms)
             self._usteps += core.motion.last_made
+        core.motor.enable(False)
         pl = core.ledger.pl_step
         retracted_nl = self._usteps * pl // 1000
         credit_nl = max(0, retracted_nl - LASH_ALLOWANCE_NL)

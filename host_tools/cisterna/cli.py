@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXPECTATION_FAILED = 1
 BROKEN = 70
 TRACE_EVERY_S = 30.0
+PIPE_WIDTH = 110  # columns of the account where no terminal says
 PLOT_ROWS = 2_880  # a day at 30 s; a longer plot is drawn from as many
 
 app = typer.Typer(
@@ -148,7 +149,8 @@ def _print(outcome: "Outcome", scenario: "Scenario", failures: list[str], as_jso
 
         from cisterna.sim import account
 
-        account.show(outcome.summary, scenario.prescription, outcome.drugs, Console())
+        width = None if sys.stdout.isatty() else PIPE_WIDTH
+        account.show(outcome.summary, scenario.prescription, outcome.drugs, Console(width=width))
     for line in failures:
         print(line, file=sys.stderr if as_json else sys.stdout)
 

@@ -1,0 +1,100 @@
+"""Who may have a bolus: every reason that can refuse it, alone and together."""
+
+from pump import decision, limits
+from pump.bolus import Bolus
+from pump.history import CLINICIAN, PCA
+
+NOW = (10_000, 0)
+FLAGS = ("fault", "held", "alarmed", "infusing", "log_failed")
+
+
+class Windows:
+    """Limits that answer what they are told to."""
+
+    def __init__(self):
+        self.reason = limits.ACCEPTED
+
+    def refusal(self, mass_ng, s, ms, pending, counted):
+        return self.reason
+
+
+def standing():
+    """A pump that would give a bolus."""
+    made = decision.Standing(Bolus(PCA, 1), Bolus(CLINICIAN, 2), limits.Lockouts())
+    made.infusing = True
+    made.windows = Windows()
+    made.lockout_s = 1800
+    return made
+
+
+def reason(made, is_pca=True, mass_ng=100_000, fits=True, at=NOW):
+    return decision.refusal(made, is_pca, mass_ng, at, fits)
+
+
+def test_every_combination_gives_the_first_reason():
+    """DEL-09, LIM-12: 2^9 of them; accepted only when nothing speaks against it."""
+    order = (
+        limits.PENDANT, limits.HOLD, limits.ALARM, limits.NOT_INFUSING, limits.NO_PCA, limits.LOG_FAILED,
+        limits.RUNNING, limits.LOCKOUT, limits.LIMIT_4H, limits.RESERVOIR,
+    )  # fmt: skip
+    for bits in range(1 << len(order)):
+        against = [bits >> k & 1 for k in range(len(order))]
+        made = standing()
+        made.fault, made.held, made.alarmed = against[0], against[1], against[2]
+        made.infusing = not against[3]
+        made.log_failed = against[5]
+        if against[6]:
+            made.pca.begin((9_990, 0), (9_990, 0), 100, 100_000, 120_000, 0)
+        if against[7]:
+            made.lockouts.block_until(NOW[0] + 1, 0)
+        made.windows.reason = limits.LIMIT_4H if against[8] else limits.ACCEPTED
+        found = reason(made, mass_ng=0 if against[4] else 100_000, fits=not against[9])
+        expected = [order[k] for k in range(len(order)) if against[k]]
+        assert found == (expected[0] if expected else limits.ACCEPTED), against
+
+
+def test_a_clinician_minds_neither_pendant_nor_pca_dose():
+    """A broken cord, or no patient bolus prescribed, holds no clinician's bolus back."""
+    made = standing()
+    made.fault = True
+    assert reason(made, is_pca=False) == limits.ACCEPTED
+    assert reason(made, is_pca=True) == limits.PENDANT
+
+
+def test_a_second_bolus_while_one_runs():
+    """DEL-08, DEL-20: a press may go before a clinician's bolus, never into a patient's; an order into neither."""
+    made = standing()
+    made.clinician.begin((9_990, 0), (9_990, 0), 100, 100_000, 600_000, 0)
+    assert reason(made, is_pca=True) == limits.ACCEPTED
+    assert reason(made, is_pca=False) == limits.RUNNING
+    made = standing()
+    made.pca.begin((9_990, 0), (9_990, 0), 100, 100_000, 120_000, 0)
+    assert reason(made, is_pca=True) == reason(made, is_pca=False) == limits.RUNNING
+
+
+def test_a_lockout_ends_to_the_millisecond():
+    """LIM-01, LIM-26: from the end of the bolus, whole or interrupted; not one millisecond before."""
+    made = standing()
+    made.lockouts.bolus_ended(8_000, 250, True, 2_000)
+    assert reason(made, at=(9_999, 999)) == limits.LOCKOUT
+    assert reason(made, at=(10_000, 249)) == limits.LOCKOUT
+    assert reason(made, at=(10_000, 250)) == limits.ACCEPTED
+    assert reason(made, at=(8_000, 100)) == limits.RUNNING  # the finger came down while it still ran
+
+
+def test_of_two_lockouts_the_longer_holds():
+    """LIM-27: a new, shorter lockout does not shorten one that runs; a longer one counts from the same end."""
+    for first_s, second_s in ((2_000, 60), (60, 2_000)):
+        made = standing()
+        made.lockouts.bolus_ended(8_000, 0, True, first_s)
+        made.lockouts.prescribed(second_s)
+        assert reason(made, at=(9_999, 999)) == limits.LOCKOUT
+        assert reason(made, at=(10_000, 0)) == limits.ACCEPTED
+
+
+def test_which_reasons_name_a_next_time():
+    """LIM-11: those that time alone takes away."""
+    timed = [k for k in range(len(limits.REASONS)) if decision.has_next_time(k)]
+    assert [limits.REASONS[k] for k in timed] == [
+        None, "running", "lockout", "count_1h", "count_24h", "limit_1h", "limit_4h", "limit_24h",
+    ]  # fmt: skip
