@@ -16,6 +16,7 @@ from pump.refusal import Refused
 from pump.screen import Screen
 
 RTC_EVERY_S = 60
+HEAP_EVERY_S = 3_600
 SCREEN_EVERY_S = 10  # totals and times; what happens is shown at once
 PRESSURE_READY_MS = 6  # a conversion takes 5 ms [ABP2 data sheet]
 
@@ -34,11 +35,14 @@ class Loop:
         self._edge = [0, 0, 0]
         self._line = bytearray(MAX_LINE)
         self._triggered_ms = None  # ticks of the last pressure conversion
+        self._due = self._ticks  # when the pump wants to be called again
+        self._heap_used = 0
+        self._heap_s = 0
         self._rtc_read_s = 0
         self._shown_s = -SCREEN_EVERY_S
         self._shown_record = -1
         self.screen = Screen(self.pump, self.provisioning)
-        self._server = Server(self.pump, self._about(), gc.mem_alloc)
+        self._server = Server(self.pump, self._about(), lambda: self._heap_used)
 
     def _about(self):
         board, known = self._board, self.provisioning
@@ -71,7 +75,7 @@ class Loop:
         if failed < 0 and not self._motor_wakes():
             failed = len(board.drivers)
         self.pump.self_tested(failed)
-        gc.collect()
+        self._measure_heap()
 
     def _motor_wakes(self):
         """Energises the motor once, so that a rotor that jumps is seen and booked before therapy. False: no power."""
@@ -95,14 +99,22 @@ class Loop:
     # -- the loop
 
     def turn(self):
-        """One wake-up. Returns the milliseconds to sleep."""
+        """One wake-up. Returns the milliseconds to sleep.
+
+        A question over the link is answered at once and leaves the pump as it was: sensors are read and the pump steps
+        when their time has come, when a contact moved, or when a request changed something.
+        """
         self._tell_time()
-        self._read_sensors()
-        self._tell_edges()
-        wait_ms = self.pump.step()
-        self._serve()
-        self._signal()
         self._board.watchdog.feed()
+        told = self._tell_edges()
+        changed = self._serve()
+        left_ms = time.ticks_diff(self._due, self._ticks)
+        if left_ms > 0 and not told and not changed:
+            return left_ms
+        self._read_sensors()
+        wait_ms = self.pump.step()
+        self._due = time.ticks_add(self._ticks, wait_ms)
+        self._signal()
         return wait_ms
 
     def _tell_time(self):
@@ -111,12 +123,15 @@ class Loop:
         self._ticks = now
 
     def _tell_edges(self):
-        """Hands over the edges since the last turn, each at its own time."""
+        """Hands over the edges since the last turn, each at its own time. True when there were any."""
         edge, clock = self._edge, self.pump.core.clock
+        told = False
         while self._board.contacts.take(edge):
             ago_ms = time.ticks_diff(self._ticks, edge[2])
             s, ms = clock.ago(ago_ms if ago_ms > 0 else 0)
             self.pump.edge(edge[0], edge[1], s, ms)
+            told = True
+        return told
 
     def _read_sensors(self):
         board, monitors = self._board, self.pump.monitors
@@ -138,14 +153,17 @@ class Loop:
             monitors.pressure_silent()
 
     def _serve(self):
-        link = self._board.link
+        """Answers what came over the link. True when a request may have changed the pump."""
+        link, changed = self._board.link, False
         length = link.read_line(self._line)
         while length:
             link.write(self._server.answer(memoryview(self._line)[:length]))
+            changed = changed or self._server.changed
             length = link.read_line(self._line)
+        return changed
 
     def _signal(self):
-        """Lights, sound, display; the wall clock once a minute.
+        """Lights, sound, display; the wall clock once a minute, the heap once an hour.
 
         Whatever happens is recorded, so a new record is the sign that there may be something new to show.
         """
@@ -162,6 +180,14 @@ class Loop:
             rtc_s, proven = self._read_rtc()
             if proven:
                 self.pump.tell_rtc(rtc_s)
+        if core.clock.s - self._heap_s >= HEAP_EVERY_S:
+            self._measure_heap()
+
+    def _measure_heap(self):
+        """Collects garbage at a known time and remembers what is in use, for whoever asks."""
+        gc.collect()
+        self._heap_s = self.pump.core.clock.s
+        self._heap_used = gc.mem_alloc()
 
     def _show_alarms(self):
         board, core = self._board, self.pump.core

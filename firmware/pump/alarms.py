@@ -164,7 +164,8 @@ class Alarms:
         """Raises again what stood at a power cut; conditions that are still there show themselves [ALS-09]."""
         for code in range(COUNT):
             if mask >> code & 1:
-                self.raise_(code, restored=1)
+                # Power came back, so a reset is no longer what stops the pump: it is stopped.
+                self.raise_(code, ACTION_NONE if code == UNEXPECTED_RESET else None, restored=1)
                 self._condition[code] = 0
 
     # -- questions

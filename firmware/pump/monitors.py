@@ -40,6 +40,8 @@ class Monitors:
         """Angle of the screw, 0..4095."""
         self.encoder_raw = raw
         self._encoder_silent = 0
+        if not self._core.motion.flying:
+            self._core.motion.encoder_raw = raw  # where the screw stands, for the next pulse
 
     def encoder_silent(self):
         """The encoder did not answer."""
@@ -154,6 +156,7 @@ class Monitors:
     def grant_ended(self):
         """Nothing moves now: compares the screw with what was commanded [ALM-01, ALM-10, ALM-12]."""
         core = self._core
+        core.motion.encoder_raw = self.encoder_raw
         if self._encoder_silent or not core.moving():
             return
         verdict = self._encoder.feel(core.motion.commanded, self.encoder_raw)

@@ -17,6 +17,7 @@ from pump.units import const
 
 MAX_LINE = const(6_000)
 MAX_RECORDS = const(32)
+READ_ONLY = ("hello", "state", "rx.read", "records.read")
 
 PARSE_ERROR = const(-32700)
 INVALID_REQUEST = const(-32600)
@@ -50,6 +51,7 @@ class Server:
         self._pump = pump
         self._about = about
         self._heap_used = heap_used
+        self.changed = False  # the last request may have changed the pump
         self._methods = {
             "hello": self._hello,
             "state": self._state,
@@ -66,12 +68,14 @@ class Server:
     def answer(self, line):
         """The answer line (bytes) to a request line (bytes). Never raises for bad input."""
         number = None
+        self.changed = False
         try:
             request = _parse(unseal(bytes(line)))
             number = request.get("id")
             method = self._methods.get(request["method"])
             if method is None:
                 raise BadRequest(METHOD_NOT_FOUND, "no method " + request["method"])
+            self.changed = request["method"] not in READ_ONLY
             reply = {"result": method(request.get("params") or {})}
         except BadRequest as bad:
             reply = {"error": {"code": bad.args[0], "message": bad.args[1]}}

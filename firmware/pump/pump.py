@@ -89,6 +89,7 @@ class Pump:
         report = self.report = recovery.restore(core, rtc_s, rtc_proven)
         if rtc_proven:
             core.diary.wall_offset_s = rtc_s - core.clock.s + core.clock_offset_s
+        core.motion.encoder_raw = report.encoder_raw
         was_moving = report.was in (INFUSING, BOLUS, PRIMING)
         words = (reset_cause, int(was_moving), int(report.time_proven), report.off_s, int(report.journal_ok), 0)
         core.diary.note(records.BOOT, words)
@@ -229,7 +230,6 @@ class Pump:
                 core.enter(INFUSING, BY_PLAN)
             self._note_flow()
         if not core.motion.flying and not self.keys.stop_pending:
-            core.motion.encoder_raw = self.monitors.encoder_raw
             core.motion.go(core.clock.s, core.clock.ms)
         if core.clock.s - self._segment_s >= HOUR_S:
             self._close_segment()

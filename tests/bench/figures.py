@@ -37,7 +37,7 @@ GROUPS: dict[str, tuple[str, Group]] = {
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--long", action="store_true", help="also what takes many minutes: a month without false alarms")
+    parser.add_argument("--long", action="store_true", help="also what takes many minutes: a month of false alarms")
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS), help="some groups of figures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser.parse_args()
@@ -47,7 +47,9 @@ def main() -> int:
     wanted = options()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     machine = _machine()
-    console.print("{system}, {python}, {cores} cores, load {load} (times are right on a quiet machine)".format(**machine))
+    console.print(
+        "{system}, {python}, {cores} cores, load {load}; times are right on a quiet machine".format(**machine)
+    )
     found = {}
     for name in wanted.only:
         title, group = GROUPS[name]

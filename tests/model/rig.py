@@ -201,11 +201,15 @@ class Rig:
             return code
         self.key("start", 2500)
         if not self.pump.core.primed:
-            self._linked(self.pump.prime)
+            self.prime()
             while not self.pump.core.primed:
                 self.run(1000)
         self.key("start", 200)
         return None
+
+    def prime(self):
+        """Begins to fill the line."""
+        self._linked(self.pump.prime)
 
     def clinician_bolus(self, ug, over_s):
         """An authenticated order. Returns the reason it was refused for, or None."""

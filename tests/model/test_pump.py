@@ -8,6 +8,7 @@ from pump.journal import PULSE_BASE, STATE_BASE
 from pump.ledger import BASAL, CLINICIAN, PCA
 from pump.pump import RESET_WATCHDOG
 from pump.refusal import Refused
+from pump.screen import NOT_A_DEVICE, WIDTH, Screen
 
 from model.plant import SYRINGE
 from model.reference import DAY_MS, HOUR_MS, Prescription
@@ -90,13 +91,24 @@ def test_what_was_given_since_the_load_counts_at_the_confirmation(rig):
     tight = Prescription(basal_ug_per_day=14_400, bolus_ug=100, bolus_duration_s=120, lockout_s=1800, limit_1h_ug=650)
     assert rig.load(tight) is None
     rig.press()
-    rig.run(3 * MIN_MS)
+    rig.run(130_000)
     staged = rig.pump.intake.staged
     rig.key("start", 2500)
     core = rig.pump.core
     assert staged is not None and rig.pump.intake.staged is None
     assert rig.state == "infusing" and core.rx.limit_1h_ug == 800
     assert rig.tape.entries[-1].what == "rx_refused"
+
+
+def test_a_loaded_prescription_does_not_wait_for_ever(rig):
+    """RX-06: after 3 min without confirmation it is gone; the one in force goes on."""
+    assert rig.load(RX) is None
+    before = rig.pump.core.rx
+    rig.run(179_000)
+    assert rig.pump.intake.staged is not None
+    rig.run(2_000)
+    rig.key("start", 2500)
+    assert rig.pump.core.rx is before and rig.state == "infusing"
 
 
 def test_only_the_start_key_confirms(rig):
@@ -245,3 +257,26 @@ def test_records_add_up_to_the_ledger(rig):
         elif entry.what == "bolus_end":
             logged[(None, PCA, CLINICIAN)[entry.payload["kind"]]] += entry.payload["usteps"]
     assert logged == rig.pump.core.ledger.usteps[:3] and min(logged) > 0
+
+
+# --- the display
+
+
+def test_the_display_says_what_runs(rig):
+    """DEL-35, LIM-11: state, drug, flow, total and the time to the next bolus; and that this is no medical device."""
+    screen = Screen(rig.pump, None)
+
+    def rows():
+        shown = screen.rows()
+        assert len(shown) == 8 and all(len(row) == WIDTH for row in shown)
+        return [row.strip() for row in shown]
+
+    assert rows()[0] == "INFUSING   BENCH" and rows()[1] == "TEST FLUID" and rows()[3] == "0.600 mL/h"
+    assert rows()[5] == "bolus ready" and rows()[7] == NOT_A_DEVICE
+    rig.press()
+    rig.run(3 * MIN_MS)
+    assert rows()[4].startswith("total 13") and rows()[5] == "bolus 30 min"
+    rig.press()
+    assert rows()[6] == "no: lockout"
+    rig.door(True)
+    assert rows()[0] == "ALARM      BENCH" and rows()[3] == "0.000 mL/h" and rows()[6] == "!door"

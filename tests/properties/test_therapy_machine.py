@@ -220,4 +220,4 @@ class Therapy(RuleBasedStateMachine):
 
 
 TestTherapy = Therapy.TestCase
-TestTherapy.settings = settings(stateful_step_count=40)
+TestTherapy.settings = settings(max_examples=3 * settings.default.max_examples, stateful_step_count=50)

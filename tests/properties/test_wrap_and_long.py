@@ -1,11 +1,17 @@
 """Nothing drifts: steps follow the exact rate for ever, and a wrap of the ticks changes nothing."""
 
+from dataclasses import replace
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from model.plant import TICKS_PERIOD
+from model.reference import Prescription
+from model.rig import Rig
+from model.witness import Witness
 from pump.schedule import BASAL, PCA, Schedule, basal_interval, bolus_interval
-from pump.units import SYRINGES
+from pump.units import SYRINGES, pl_per_ustep
 
 US_PER_DAY = 86_400_000_000
 SMALL_INT = 1 << 30
@@ -66,3 +72,43 @@ def test_a_bolus_makes_exactly_its_usteps_beside_an_undisturbed_basal(flow, uste
             break
     assert bolus_made == usteps
     assert abs(basal_made - now_us / interval_us) <= 2
+
+
+def morning(ticks_at_power_up_ms):
+    """A few hours of therapy with presses, a stop and a new rate: the tape and the motor's runs."""
+    rx = Prescription(basal_ug_per_day=14_400, bolus_ug=50, bolus_duration_s=60, lockout_s=600, limit_1h_ug=750)
+    rig = Rig(ticks_at_power_up_ms)
+    witness = Witness(rig)
+    witness.loaded = rx
+    assert rig.prescribe(rx) is None
+    for _ in range(6):
+        rig.run(7 * 60_000)
+        rig.press()
+    rig.key("stop")
+    rig.run(1_000)
+    rig.key("start")
+    witness.loaded = replace(rx, basal_ug_per_day=7_200)
+    assert rig.prescribe(witness.loaded) is None
+    rig.run(60 * 60_000)
+    return rig.tape.entries, rig.plant.runs
+
+
+@pytest.mark.parametrize("before_wrap_ms", [1, 5_000, 118_000, 130_000, 1_234_567])
+def test_a_wrap_of_the_ticks_changes_nothing(before_wrap_ms):
+    assert morning(TICKS_PERIOD - before_wrap_ms) == morning(0)
+
+
+def test_two_days_of_basal_are_exact_to_a_ustep():
+    rx = Prescription(basal_ug_per_day=14_399, concentration_ug_per_ml=997)
+    rig = Rig()
+    witness = Witness(rig)
+    witness.loaded = rx
+    assert rig.prescribe(rx) is None
+    start = next(e for e in reversed(rig.tape.entries) if e.what == "state")
+    interval_us = Fraction(pl_per_ustep("bd-50") * 997 * US_PER_DAY, 14_399 * 10**9)
+    first = len(rig.plant.runs) - 1
+    for hours in (1, 7, 40):
+        rig.run(hours * 3_600_000)
+        made = sum(run.made_by(rig.plant.now_us) for run in rig.plant.runs[first:])
+        due = (rig.plant.now_us - start.true_ms * 1000) / interval_us
+        assert due - 2 < made <= due + 1

@@ -138,7 +138,8 @@ class Session:
                 state = self.state["state"]
             except LinkSilent:
                 state = "self_test" if self.powered else "off"
-        figures = (truth["pumped_ul"], truth["delivered_ul"], self.booked_ul(), truth["pressure_kpa"])
+        booked_ul = self.booked_ul() if t_s else 0.0  # when the answer comes, the first grant is booked already
+        figures = (truth["pumped_ul"], truth["delivered_ul"], booked_ul, truth["pressure_kpa"])
         self.rows.append(Row(t_s, *(round(figure, 3) for figure in figures), state))
 
     def booked_ul(self) -> float:

@@ -6,8 +6,8 @@ from pump.protocol import Server, seal, unseal
 from pump.refusal import Refused
 
 METHODS = (
-    "hello", "state", "rx.load", "rx.read", "prime", "bolus.clinician", "therapy.cancel", "reservoir.refill", "clock.set",
-    "records.read",
+    "hello", "state", "records.read", "rx.load", "rx.read", "prime", "bolus.clinician", "therapy.cancel",
+    "reservoir.refill", "clock.set",
 )  # fmt: skip
 
 
@@ -16,6 +16,10 @@ class Pump:
 
     def __init__(self):
         self.asked = []
+        self.intake = self
+
+    def refill(self, *words):
+        self.asked.append("refill")
 
     def prime(self):
         self.asked.append("prime")

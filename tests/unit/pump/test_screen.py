@@ -1,22 +1,6 @@
 """What the display says: plain figures that cannot be misread."""
 
-from pump.screen import NAMES, NOT_A_DEVICE, WIDTH, Screen, dose, flow, span
-
-
-class Pump:
-    """A pump without a prescription."""
-
-    class core:
-        state = 2
-        rx = None
-
-        class alarms:
-            @staticmethod
-            def top():
-                return -1
-
-    class intake:
-        staged = None
+from pump.screen import NAMES, dose, flow, span
 
 
 def test_doses_have_a_leading_zero_and_no_trailing_one():
@@ -48,14 +32,6 @@ def test_times_to_wait_round_up():
     assert span(61) == "2 min"
     assert span(3_600) == "1 h 00 min"
     assert span(3_901) == "1 h 06 min"
-
-
-def test_every_row_fits_and_says_what_this_is():
-    screen = Screen(Pump, None)
-    for rows in (screen.rows(), screen.notice()):
-        assert len(rows) == 8 and all(len(row) == WIDTH for row in rows)
-    assert screen.rows()[7] == NOT_A_DEVICE
-    assert screen.rows()[0] == "STOPPED    BENCH"
 
 
 def test_look_alikes_are_told_apart():

@@ -1,0 +1,106 @@
+"""What breaks, and what the pump makes of it, on the simulated board."""
+
+import pytest
+from hil.play import outcome, play
+
+
+def codes(summary: dict) -> list[str]:
+    return [alarm["code"] for alarm in summary["alarms"]]
+
+
+def results(summary: dict) -> list[str]:
+    return [bolus["reason"] or bolus["result"] for bolus in summary["boluses"]]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("11min press button='stop'", "12min press button='start'"),
+        ("11min door open=true", "12min door open=false", "13min press button='start'"),
+    ],
+    ids=["stop key", "door"],
+)
+def test_what_ends_a_bolus_ends_it_for_good(fault):
+    """DEL-13, DEL-18, LIM-26, H33: its rest is never given, and a full lockout runs from there."""
+    summary = play("30min", "10min press", *fault, "20min press")
+    assert results(summary) == ["interrupted", "lockout"]
+    cut, refused = summary["boluses"]
+    assert cut["t_end"] == pytest.approx(660, abs=0.1) and 45 < cut["ul"] < 52
+    assert refused["next_possible_s"] == pytest.approx(cut["t_end"] + 1800, abs=0.01)
+    stopped_min = 1 if "stop" in fault[0] else 2
+    assert summary["booked_ul"] == pytest.approx(10 * (30 - stopped_min) + cut["ul"], abs=2)
+
+
+def test_an_occlusion_is_relieved_and_nobody_starts_again():
+    """OCC-05, OCC-08, OCC-16, H14: a few uL are let go, the start key does nothing, the books follow the plunger."""
+    run = outcome("40min", "10min occlude", "30min clear", "32min press button='start'")
+    summary = run.summary
+    assert codes(summary) == ["occlusion_downstream"] and summary["state"] == "alarm"
+    assert summary["released_ul"] <= 10
+    (back_off,) = (record.payload for record in run.records if record.name == "back_off")
+    assert back_off["credited_nl"] == max(0, back_off["nl"] - 5_000) > 30_000
+    assert abs(back_off["to_pa"] - back_off["target_pa"]) <= 500
+    assert summary["pumped_ul"] - 1.5 <= summary["booked_ul"] <= summary["pumped_ul"] * 1.02 + 6
+
+
+def test_a_stalled_motor_is_found():
+    """ALM-10, H21: before 10 uL are missing; what was not given is booked all the same."""
+    summary = play("30min", "10min stall for='10min'")
+    assert codes(summary) == ["stall"] and summary["state"] == "alarm"
+    assert summary["booked_ul"] - 10 <= summary["pumped_ul"] <= summary["booked_ul"] + 1.5
+
+
+def test_a_motor_that_runs_away_is_found():
+    """ALM-01, H21: it stops within some 10 uL, and what it gave beyond its grants is booked."""
+    summary = play("30min", "10min creep percent=100 for='15min'")
+    assert codes(summary) == ["over_infusion"] and summary["state"] == "alarm"
+    (alarm,) = summary["alarms"]
+    assert summary["pumped_ul"] <= alarm["t_on"] / 6 + 13
+    assert summary["booked_ul"] >= summary["pumped_ul"] * 0.999 - 1.5
+
+
+@pytest.mark.parametrize(
+    "name, fault, more, code",
+    [
+        ("pressure", "stuck", "", "sensor"),
+        ("pressure", "open", "", "sensor"),
+        ("pressure", "noise", "value=5", "sensor"),
+        ("pressure", "offset", "value=20", "sensor"),
+        ("encoder", "open", "", "sensor"),
+        ("encoder", "offset", "value=45", "second_channel"),
+    ],
+)
+def test_a_sensor_that_fails_stops_the_pump(name, fault, more, code):
+    """ALM-25, OCC-13: within the 5 s between two readings and a second of looking again."""
+    summary = play("15min", f"10min sensor name='{name}' fault='{fault}' {more}")
+    assert codes(summary) == [code] and summary["state"] == "alarm"
+    assert 600 <= summary["alarms"][0]["t_on"] <= 620
+
+
+def test_a_syringe_that_runs_empty():
+    """ALM-06, ALM-07, RES-04, H23: low is told and basal goes on, a bolus must leave its guard, empty stops."""
+    summary = play("5.5h", "3.5h press", basal_ug_per_day=4800, fill_ml=1.6)
+    assert codes(summary) == ["reservoir_low", "reservoir_empty"] and summary["state"] == "alarm"
+    assert results(summary) == ["reservoir"]
+    low, empty = summary["alarms"]
+    filled_ul = 1600 - summary["primed_ul"]
+    assert low["t_on"] * 200 / 3600 == pytest.approx(filled_ul - 1000, abs=5)
+    assert empty["t_on"] * 200 / 3600 == pytest.approx(filled_ul - 300, abs=5)
+    assert summary["booked_ul"] == pytest.approx(filled_ul - 300, abs=5)
+
+
+@pytest.mark.parametrize("fault", ["stuck", "short", "open", "chatter"])
+def test_a_broken_pendant_gives_nothing_and_basal_goes_on(fault):
+    """ALM-24, H25: one alarm, no bolus; well again it may give one."""
+    summary = play("20min", f"5min pendant fault='{fault}' for='1min'", "10min press")
+    assert codes(summary) == ["button"] and summary["alarms"][0]["t_off"] is not None
+    assert results(summary) == ["delivered"]
+    assert summary["booked_ul"] == pytest.approx(300, abs=2)
+
+
+def test_the_log_tells_when_power_was_off():
+    """PWR-07, LOG-05: how long, whether it was infusing, and that the clock proves it."""
+    run = outcome("20min", "10min power off_for='5min'")
+    boots = [record.payload for record in run.records if record.name == "boot"]
+    assert [boot["was_infusing"] for boot in boots] == [0, 1]
+    assert boots[1]["time_proven"] == 1 and boots[1]["off_s"] == pytest.approx(300, abs=12)

@@ -1,0 +1,96 @@
+"""What is left behind: after a stop, a prime, a cut or a gate, nothing is booked that was not made, nor lost."""
+
+import pytest
+from model.reference import Prescription
+from model.rig import Rig
+from model.witness import Witness
+
+RX = Prescription(basal_ug_per_day=14_400, bolus_ug=100, bolus_duration_s=120, lockout_s=1_800)
+SYRINGES = [("bd-10", 10_000), ("bd-50", 50_000)]
+
+
+def therapy(rx=RX, **machine):
+    rig = Rig(**machine)
+    witness = Witness(rig)
+    witness.loaded = rx
+    assert rig.prescribe(rx) is None
+    return rig, witness
+
+
+@pytest.mark.parametrize("syringe, fill_ul", SYRINGES)
+@pytest.mark.parametrize("wait_ms", range(0, 12_000, 1_700))
+def test_a_cut_after_an_ordinary_stop_books_nothing(syringe, fill_ul, wait_ms):
+    """What moved before the stop is booked already: the rotor has not jumped."""
+    rig, _ = therapy(syringe=syringe, fill_ul=fill_ul)
+    rig.run(60_000 + wait_ms)
+    rig.key("stop")
+    rig.run(5_000)
+    rig.cut(60_000)
+    assert rig.booked_usteps() == rig.plant.position()
+
+
+@pytest.mark.parametrize("syringe, fill_ul", SYRINGES)
+@pytest.mark.parametrize("wait_ms", range(0, 120_000, 17_000))
+def test_a_cut_while_priming_books_at_most_the_grant_in_flight(syringe, fill_ul, wait_ms):
+    rig = Rig(syringe=syringe, fill_ul=fill_ul)
+    assert rig.load(RX) is None
+    rig.key("start", 2_500)
+    rig.prime()
+    rig.run(wait_ms)
+    rig.cut(60_000)
+    assert 0 <= rig.booked_usteps() - rig.plant.position() <= rig.grant_usteps()
+
+
+def test_a_second_cut_books_nothing_more():
+    rig, witness = therapy()
+    rig.run(30 * 60_000)
+    witness.cut(1_000, proven=True)
+    booked = rig.booked_usteps()
+    witness.cut(1_000, proven=True)
+    assert rig.booked_usteps() == booked
+
+
+@pytest.mark.parametrize("touch", ["stop", "door"])
+def test_infusion_moves_at_once_though_a_gate_fell_while_it_stood(touch):
+    """The stop key or the door gates the motor also when nothing moves; that must not cost the first grant."""
+    rig, _ = therapy()
+    rig.key("stop")
+    if touch == "stop":
+        rig.key("stop")
+    else:
+        rig.door(True)
+        rig.run(500)
+        rig.door(False)
+    rig.run(1_000)
+    before = rig.plant.position()
+    rig.key("start")
+    rig.run(5_000)
+    assert rig.plant.position() - before >= 5
+
+
+@pytest.mark.parametrize("cut_ms", [5_000, 40_000, 70_000, 84_000])
+def test_a_slow_bolus_that_power_cuts_between_its_steps_ended_no_earlier_than_the_cut(cut_ms):
+    rig, witness = therapy(Prescription(bolus_ug=1, bolus_duration_s=600, lockout_s=60))
+    rig.press()
+    rig.run(cut_ms)
+    witness.cut(60_000, proven=True)
+
+
+@pytest.mark.parametrize("concentration, ug, over_s", [(25_000, 1, 60), (1_000, 1, 7_200), (1_000, 1, 21_600)])
+def test_a_clinician_bolus_that_cannot_be_laid_out_is_refused_or_given(concentration, ug, over_s):
+    """Less than a ustep, or more than 1000 s between two: said at once, never an error in the pump."""
+    rig, witness = therapy(Prescription(concentration_ug_per_ml=concentration, lockout_s=60))
+    witness.ordered_ng = ug * 1000
+    rig.clinician_bolus(ug, over_s)
+    rig.run(10_000)
+    assert rig.state in ("infusing", "bolus")
+
+
+def test_a_press_for_a_bolus_of_one_ustep_an_hour_does_not_end_the_pump():
+    rig = Rig()
+    witness = Witness(rig)
+    witness.loaded = Prescription(bolus_ug=1, bolus_duration_s=21_600, lockout_s=60)
+    if rig.prescribe(witness.loaded) is None:
+        rig.press()
+        rig.run(10_000)
+        assert rig.state in ("infusing", "bolus")
