@@ -140,11 +140,11 @@ class Loop:
         except OSError:
             monitors.encoder_silent()
         try:
-            if self._triggered_ms is not None:
-                if time.ticks_diff(self._ticks, self._triggered_ms) >= PRESSURE_READY_MS:
-                    pressure_pa = board.pressure.read_pa()
-                    monitors.feel_pressure(pressure_pa, board.pressure.raw, board.pressure.status)
-                    self._triggered_ms = None
+            triggered = self._triggered_ms
+            if triggered is not None and time.ticks_diff(self._ticks, triggered) >= PRESSURE_READY_MS:
+                pressure_pa = board.pressure.read_pa()
+                monitors.feel_pressure(pressure_pa, board.pressure.raw, board.pressure.status)
+                self._triggered_ms = None
             if self._triggered_ms is None:
                 board.pressure.trigger()
                 self._triggered_ms = self._ticks

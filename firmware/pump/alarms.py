@@ -1,8 +1,9 @@
 """The alarms: what each one is called, how urgent it is, what it does to the pump, and which stand now.
 
 Words. A *condition* is what a sensor or a rule sees. An alarm is *active* from the moment its condition is seen until
-it ends: a latching alarm (every HIGH one, and what only a clinician may end) by `clear` once its condition is gone, any other
-by itself with its condition. *Acknowledging* silences sound for at most 120 s and ends nothing [ALS-03, -05, -06].
+it ends: a latching alarm (every HIGH one, and what only a clinician may end) by `clear` once its condition is gone,
+any other by itself with its condition. *Acknowledging* silences sound for at most 120 s and ends nothing
+[ALS-03, -05, -06].
 """
 
 from pump import records

@@ -23,7 +23,7 @@ class Boluses:
     # -- requests
 
     def request_pca(self, contact, faulted=False):
-        """A demand: the patient's button, pressed at `contact` (s, ms) and let go now. Returns the reason, 0 accepted."""
+        """A demand: the patient's button, pressed at `contact` (s, ms), let go now. Returns the reason, 0 accepted."""
         core = self._core
         mass_ng = core.rx.bolus_ug * 1000 if core.rx else 0
         reason = self._decide(True, mass_ng, contact, faulted)

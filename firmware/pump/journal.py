@@ -1,9 +1,9 @@
 """The write-ahead journal in FRAM: two kinds of block, each in two slots written in turn.
 
 `Pulse` (64 B) is written before every grant: the clock and the microstep counters with the grant already booked.
-`State` (up to 640 B) is written when anything else changes: lockouts, ring heads, sequence, folded totals, the bolus that
-runs. FRAM keeps each byte as it is written, in order, so a block that a power cut tore is told by its ends, and the
-other slot still holds the last whole one.
+`State` (up to 640 B) is written when anything else changes: lockouts, ring heads, sequence, folded totals, the bolus
+that runs. FRAM keeps each byte as it is written, in order, so a block that a power cut tore is told by its ends, and
+the other slot still holds the last whole one.
 
 A CRC-32 makes an int past 2^30, which RP2040 must allocate; the pulse, written in the delivery tick, is therefore
 guarded by its sequence number at both ends, an exclusive-or and a masked sum of its words. The state has a CRC-32.

@@ -13,7 +13,7 @@ file runs on the RP2040, the Unix port and CPython.
 """
 
 from pump import alarms as alarm
-from pump import recovery, records
+from pump import records, recovery
 from pump.boluses import Boluses
 from pump.core import (
     ALARM,
@@ -172,7 +172,8 @@ class Pump:
         if core.rx is None or core.needs_rx:
             raise Refused("prime_no_prescription", {"key": "rx", "do": "load and confirm a prescription first"})
         if core.state != STOPPED or self.door_open or self.syringe_off:
-            raise Refused("prime_state", {"key": "state", "held": STATES[core.state], "allowed": "stopped, door closed"})
+            allowed = "stopped, door closed"
+            raise Refused("prime_state", {"key": "state", "held": STATES[core.state], "allowed": allowed})
         core.motor.halt()
         core.motor.enable(True)
         nl = self.priming.start(core.rx.deadspace_ul)

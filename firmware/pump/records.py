@@ -1,8 +1,8 @@
 """Event records: 64 bytes each, numbered, CRC-ed and chained by hash.
 
 Layout (little endian): sequence u32, boot u16, type u8, flags u8 (bit 0: wall clock was set), monotonic seconds u32,
-milliseconds u16, spare u16, wall clock seconds u32, prescription hash u32, seven payload words i32, first 8 bytes of the
-SHA-256 of the record before this one, CRC-32 of all that stands before it.
+milliseconds u16, spare u16, wall clock seconds u32, prescription hash u32, seven payload words i32, first 8 bytes of
+the SHA-256 of the record before this one, CRC-32 of all that stands before it.
 
 The host reads the same tables (this file is plain Python), and does its own checking [LOG-07].
 """

@@ -1,4 +1,7 @@
-"""What the display says: eight rows of sixteen characters. Plain words, ISMP style: mcg, no trailing zero, leading zero."""
+"""What the display says: eight rows of sixteen characters.
+
+Plain words, in the style of the ISMP: mcg and not a Greek letter, a leading zero, no trailing one [H01].
+"""
 
 from pump import limits
 from pump.alarms import CODES

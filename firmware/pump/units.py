@@ -1,7 +1,7 @@
 """Units of the dose path: nanolitres, nanograms, microsteps. Integers only; doses round down, durations round up.
 
-A microstep (ustep) is the smallest motion there is. Everything that is delivered, booked or limited is a whole number of
-them; volume and mass are derived from the count, so that they can never drift from what the motor did.
+A microstep (ustep) is the smallest motion there is. Everything that is delivered, booked or limited is a whole number
+of them; volume and mass are derived from the count, so that they can never drift from what the motor did.
 """
 
 try:

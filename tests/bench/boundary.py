@@ -59,7 +59,8 @@ def _look(_):
     """In place of what a person sees: microseconds on each side."""
     _cross(_side)
     spent_us = {side: _spent_us[side] for side in _SIDES}
-    outside_us, inside_us = [min(costs) for costs in zip(*[_cost() for _ in range(_BATCHES)])]
+    costs_us = [_cost() for _ in range(_BATCHES)]
+    outside_us, inside_us = [min(cost[place] for cost in costs_us) for place in (0, 1)]
     for (before, side), times in _crossings.items():
         if before in _SIDES:
             spent_us[before] -= times * outside_us

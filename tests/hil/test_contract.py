@@ -13,6 +13,7 @@ def results(summary: dict) -> list[str]:
 
 
 def test_nothing_happens_and_the_figures_agree():
+    """DEL-01, DEL-29, DEL-34, ITH-07."""
     summary = play("2h")
     assert summary["state"] == "infusing" and summary["boluses"] == summary["alarms"] == summary["refusals"] == []
     assert summary["booked_ul"] >= summary["pumped_ul"] - 0.001 * summary["pumped_ul"] - 1.5
@@ -23,6 +24,7 @@ def test_nothing_happens_and_the_figures_agree():
 
 
 def test_a_press_counts_at_contact_and_starts_within_a_second():
+    """DEL-04, DEL-06, DEL-07, NUM-05."""
     (bolus,) = play("1h", "10min press hold_ms=700")["boluses"]
     assert bolus["t_request"] == 600.0 and 600 <= bolus["t_start"] <= 601
     assert bolus["t_end"] == pytest.approx(bolus["t_start"] + 120, abs=0.01)
@@ -31,6 +33,7 @@ def test_a_press_counts_at_contact_and_starts_within_a_second():
 
 
 def test_a_press_within_2_s_of_a_press_is_no_demand():
+    """DEL-08, LOG-11, H24."""
     summary = play("20min", "10min press count=3 gap_ms=1700")  # contacts 1.9 s apart
     assert results(summary) == ["delivered"]
     summary = play("20min", "10min press count=2 gap_ms=1900")
@@ -39,10 +42,12 @@ def test_a_press_within_2_s_of_a_press_is_no_demand():
 
 @pytest.mark.parametrize(("hold_ms", "entries"), [(30, 0), (60, 1), (2900, 1), (3100, 0)])
 def test_a_press_lasts_50_ms_to_3_s(hold_ms, entries):
+    """H25."""
     assert len(play("15min", f"10min press hold_ms={hold_ms}")["boluses"]) == entries
 
 
 def test_lockout_to_the_second():
+    """LIM-01, LIM-11, LIM-12."""
     early = play("45min", "5min press", "2218s press")  # 300.2 + 120 + 1800 = 2220.2
     assert results(early) == ["delivered", "lockout"]
     at = early["boluses"][1]["next_possible_s"]
@@ -52,11 +57,13 @@ def test_lockout_to_the_second():
 
 
 def test_stop_and_start_keys():
+    """DEL-23, DEL-24, ITH-02, H22."""
     summary = play("1h", "10min press button='stop'", "20min press button='start'")
     assert summary["state"] == "infusing" and summary["booked_ul"] == pytest.approx(500, abs=3)
 
 
 def test_the_third_stop_within_ten_minutes():
+    """ALM-19."""
     stops = [f"{10 + 2 * k}min press button='stop'" for k in range(3)]
     starts = [f"{11 + 2 * k}min press button='start'" for k in range(3)]
     summary = play("30min", *stops, *starts)
@@ -66,6 +73,7 @@ def test_the_third_stop_within_ten_minutes():
 
 
 def test_a_door_stops_and_start_resumes_once_it_is_closed():
+    """ALM-08, RES-01, H22."""
     summary = play("30min", "10min door open=true", "12min press button='start'", "14min door open=false")
     assert codes(summary) == ["door"] and summary["state"] == "alarm"
     summary = play("30min", "10min door open=true", "14min door open=false", "15min press button='start'")
@@ -74,12 +82,14 @@ def test_a_door_stops_and_start_resumes_once_it_is_closed():
 
 
 def test_restart_with_an_open_door_loads_nothing():
+    """RES-01."""
     summary = play("30min", "10min door open=true", "12min restart")
     assert summary["refusals"] == [{"t": 720.0, "do": "restart", "code": "door"}]
     assert summary["state"] == "alarm"
 
 
 def test_a_refused_prescription_changes_nothing_and_stops_nothing():
+    """LIB-04, RX-03."""
     summary = play("30min", "10min press", "10.5min prescribe lockout_s=10")
     assert summary["refusals"] == [{"t": 630.0, "do": "prescribe", "code": "rx_lockout_range"}]
     assert results(summary) == ["delivered"] and summary["booked_ul"] == pytest.approx(400, abs=2)
@@ -94,6 +104,7 @@ def test_an_accepted_prescription_interrupts_a_running_bolus():
 
 
 def test_prescribe_and_restart_keep_lockout_and_limits():
+    """LIM-09, LIM-27, RX-05, H34."""
     limits = {"limit_4h_ug": 2600}
     refused = play("2h", "10min press", "45min press", "90min prescribe basal_ug_per_day=15000", **limits)
     assert [entry["code"] for entry in refused["refusals"]] == ["limit_4h"]
@@ -102,11 +113,13 @@ def test_prescribe_and_restart_keep_lockout_and_limits():
 
 
 def test_what_happens_during_a_restart_happens_at_its_time():
+    """RES-02."""
     summary = play("30min", "10min restart", "601s door open=true", "15min door open=false")
     assert codes(summary) == ["door"] and summary["alarms"][0]["t_on"] == pytest.approx(601, abs=0.05)
 
 
 def test_cancel_ends_the_therapy():
+    """DEL-24."""
     summary = play("30min", "10min cancel", "12min press button='start'", "13min press")
     assert summary["state"] == "stopped" and results(summary) == ["not_infusing"]
     assert summary["booked_ul"] == pytest.approx(100, abs=2)
@@ -114,6 +127,7 @@ def test_cancel_ends_the_therapy():
 
 
 def test_power_goes_and_comes_back():
+    """ALS-09, WDG-10, RPL-01, RPL-02."""
     summary = play("1h", "10min power off_for='5min'", "12min press", "20min press", "13min restart", "30min restart")
     assert summary["reboots"] == 1 and summary["state"] == "infusing"
     assert codes(summary) == ["unexpected_reset"] and summary["alarms"][0]["action"] == "none"
@@ -122,6 +136,7 @@ def test_power_goes_and_comes_back():
 
 
 def test_power_goes_during_a_bolus():
+    """LOG-08, RPL-03, COM-05, H27."""
     summary = play("1h", "10min press", "11min power off_for='5min'", "20min restart", "22min press")
     assert results(summary) == ["interrupted", "lockout"]
     assert summary["booked_ul"] >= summary["pumped_ul"] - 1.5
@@ -129,12 +144,14 @@ def test_power_goes_during_a_bolus():
 
 @pytest.mark.parametrize("at", ["-100s", "-1s", "1s", "10min", "630s"])
 def test_a_power_cut_books_no_more_than_was_in_flight(at):
+    """PWR-08, RPL-04."""
     summary = play("20min", "10min press", f"{at} power off_for='30s'", "11.5min power off_for='30s'", "15min restart")
     assert summary["booked_ul"] >= summary["pumped_ul"] * 0.999 - 1.5
     assert summary["booked_ul"] <= summary["pumped_ul"] * 1.02 + 1 + 2 * (1 + 1.3)  # a grant and a jump for each cut
 
 
 def test_a_second_power_cut_makes_no_worse_alarm_of_the_first():
+    """ALS-09."""
     summary = play("20min", "5min power off_for='60s'", "7min power off_for='30s'")
     assert summary["state"] == "stopped" and summary["reboots"] == 2
     assert [(alarm["code"], alarm["action"]) for alarm in summary["alarms"]] == [("unexpected_reset", "none")]
@@ -142,6 +159,7 @@ def test_a_second_power_cut_makes_no_worse_alarm_of_the_first():
 
 
 def test_a_rotation():
+    """LIM-13, RX-05, H04."""
     morphine = {"drug": "morphine", "concentration_ug_per_ml": 200, "basal_ug_per_day": 700, "bolus_ug": 70}
     morphine |= {"bolus_duration_s": 300, "lockout_s": 3600, "limit_24h_ug": 1120}
     hydromorphone = "drug='hydromorphone' concentration_ug_per_ml=50 basal_ug_per_day=140 bolus_ug=14 limit_24h_ug=224"
@@ -163,6 +181,7 @@ def test_off_at_the_end():
 
 
 def test_the_wall_clock_changes_nothing():
+    """TIM-01, H28."""
     actions = ["5min press", "30min press", "50min press"]
     plain = play("1h", *actions)
     for set_to in ("2036-01-01T00:00:00Z", "2020-01-01T00:00:00Z"):
@@ -171,6 +190,7 @@ def test_the_wall_clock_changes_nothing():
 
 
 def test_the_counter_s_wrap_changes_nothing():
+    """TIM-02, H29."""
     plain = play("1h", "5min press", "30min press")
     wrapped = play("1h", "5min press", "30min press", ticks_at_power_up_ms=2**30 - 905_000 - 300_000)
     for summary in (plain, wrapped):
@@ -179,6 +199,7 @@ def test_the_counter_s_wrap_changes_nothing():
 
 
 def test_a_clinician_bolus_and_a_press_during_it():
+    """DEL-10, DEL-11, DEL-12, DEL-15, DEL-20, H09."""
     summary = play("1h", "10min clinician_bolus ug=200 over_s=600", "12min press")
     assert [(bolus["kind"], bolus["result"]) for bolus in summary["boluses"]] == [
         ("clinician", "delivered"),
@@ -192,12 +213,14 @@ def test_a_clinician_bolus_and_a_press_during_it():
 
 
 def test_a_clinician_bolus_that_may_not_be_written_is_a_refusal():
+    """DEL-14."""
     summary = play("30min", "10min clinician_bolus ug=20000 over_s=600")
     assert [(entry["do"], entry["t"]) for entry in summary["refusals"]] == [("clinician_bolus", 600.0)]
     assert summary["refusals"][0]["code"].startswith("order_")
 
 
 def test_a_refill_while_infusing():
+    """RES-08, H17."""
     summary = play("1h", "20min refill ml=10 returned_ml=9.5", "25min press")
     assert summary["refusals"] == [] and summary["alarms"] == []
     assert summary["state"] == "infusing" and results(summary) == ["delivered"]
@@ -205,11 +228,13 @@ def test_a_refill_while_infusing():
 
 
 def test_a_returned_volume_that_is_far_off():
+    """ALM-29, RES-08, H17."""
     summary = play("1h", "20min refill ml=10 returned_ml=7")
     assert codes(summary)[0] == "refill" and summary["state"] == "stopped"
 
 
 def test_a_press_before_the_start():
+    """DEL-09."""
     summary = play("10min", "-2min press")
     assert results(summary) == ["not_infusing"] and summary["boluses"][0]["t_request"] == -120.0
 
@@ -220,6 +245,7 @@ def test_a_bolus_still_going_at_the_end():
 
 
 def test_the_trace_follows_the_run():
+    """DEL-31."""
     rows = outcome("30min", "10min press button='stop'", trace_every_ms=60_000).rows
     assert [row.t_s for row in rows] == [60.0 * k for k in range(31)]
     assert rows[0].pumped_ul == rows[0].booked_ul == 0.0

@@ -112,7 +112,7 @@ def test_a_loaded_prescription_does_not_wait_for_ever(rig):
 
 
 def test_only_the_start_key_confirms(rig):
-    """RX-01, RX-10: neither the patient's button nor another key, held as long as one likes, nor a short press."""
+    """LIM-14, RX-01, RX-10: not the patient's button, nor another key however long it is held, nor a short press."""
     assert rig.load(RX) is None
     before = rig.pump.core.rx
     for key in ("stop", "ack"):

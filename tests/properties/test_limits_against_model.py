@@ -16,6 +16,7 @@ ORIGIN_MS = 400 * 86_400_000  # the pump has run for a year
 
 
 def test_the_reasons_and_their_order_are_those_of_the_contract():
+    """LIM-12."""
     assert PUMP_REASONS[1:] == REASONS
 
 
@@ -92,7 +93,7 @@ def build(rates, rx, boluses, pending):
 
 @pytest.mark.parametrize("past_ng, reason", [(833, None), (834, "limit_1h")])
 def test_basal_is_rounded_up_to_the_nanogram(past_ng, reason):
-    """700 ug/day are 29 166.67 ng/h: beside 833 ng a bolus of 50 ug fits 80 ug, beside 834 it does not."""
+    """NUM-07: 700 ug/day are 29 166.67 ng/h: beside 833 ng a bolus of 50 ug fits 80 ug, beside 834 it does not."""
     rx = Prescription(basal_ug_per_day=700, bolus_ug=50, limit_1h_ug=80)
     model, history, _, now = build([], rx, [(1, "pca", past_ng)], [])
     assert PUMP_REASONS[limits_of(rx, history).refusal(50_000, *divmod(now, 1000))] == reason
@@ -101,6 +102,7 @@ def test_basal_is_rounded_up_to_the_nanogram(past_ng, reason):
 
 @given(histories(), st.sampled_from(["pca", "clinician"]))
 def test_refusals_and_next_times_are_those_of_the_model(past, kind):
+    """LIM-04, LIM-05, LIM-06, LIM-07, LIM-11, LIM-29, H31."""
     model, history, waiting, now = build(*past)
     limits = limits_of(model.rx, history)
     ng = model.rx.bolus_ug * 1000

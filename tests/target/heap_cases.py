@@ -13,7 +13,7 @@ from pump.journal import PulseJournal
 from pump.ledger import Ledger
 from pump.motion import Motion
 from pump.occlusion import OCCLUDED, VOLUME_MASK, BackOff, OcclusionDetector
-from pump.pump import DOOR, PCA_NC, PCA_NO, RESET_POWER, START_KEY, SYRINGE, Pump
+from pump.pump import PCA_NC, PCA_NO, RESET_POWER, START_KEY, Pump
 from pump.reservoir import Reservoir
 from pump.schedule import BASAL, PCA, basal_interval, bolus_interval
 from pump.units import capacity_ul, flow_nl_per_h, pl_per_ustep, usteps_of_volume
@@ -21,6 +21,7 @@ from pump.units import capacity_ul, flow_nl_per_h, pl_per_ustep, usteps_of_volum
 TEN_YEARS_S = 315_576_000
 TEN_YEARS_NL = 8_766_000_000  # at 0.1 mL/h
 LONGEST_WAIT_MS = 5_000
+AT_REST = (1, 1, 1, 1, 0, 0, 0)  # raw levels of the contacts: keys up, button up, door closed, syringe gripped
 
 MANY = 1_000_000
 WITHIN_AN_HOUR = 700  # wake-ups, at most 5 s apart: every hour a record is written, which is not the delivery tick
@@ -124,17 +125,17 @@ class Therapy:
         self._pump = pump = Pump(self._motor, Memory(), Log(), None, library.LIBRARY)
         self._core = core = pump.core
         pump.power_up(0, False, RESET_POWER)
-        for contact in (DOOR, SYRINGE, PCA_NC):
-            pump.settled(contact, 0)
+        for contact, level in enumerate(AT_REST):
+            pump.settled(contact, level)
         pump.self_tested(-1)
         core.clock.s = TEN_YEARS_S
-        pump.intake.staged = prescription.parse(_document(syringe, flow, ug_per_ml, bolus_ug))
-        pump.intake.adopt()
-        pump.monitors.configure()
+        core.rx = prescription.parse(_document(syringe, flow, ug_per_ml, bolus_ug))
+        core.ledger.set_fluid(pl_per_ustep(syringe), ug_per_ml)
         core.ledger.book(BASAL, usteps_of_volume(TEN_YEARS_NL, core.ledger.pl_step))
         core.reservoir.fill(core.rx.fill_ul * 1000)
-        pump.intake.watch_reservoir()
-        core.primed = True
+        core.needs_rx, core.primed = False, True
+        pump.intake.prepare()
+        pump.monitors.configure()
         self._wait_ms = 1
         self._press(START_KEY)
         if bolus_ug:

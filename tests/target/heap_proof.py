@@ -153,13 +153,19 @@ async def prove(image, turns, text, limit_s):
         print(HEADING, flush=True)
         for number, name, most in cases:
             proof = f"on_chip.prove(heap_cases.CASES[{number}][2], {min(turns, most)})"
-            report = json.loads(await chip.run(proof, limit_s))
-            print(row(name, report), flush=True)
-            found = faults(report)
+            try:
+                report = json.loads(await chip.run(proof, limit_s))
+            except ChipError as e:
+                found = [f"not built: {e}"]
+                print(name)
+            else:
+                found = faults(report)
+                worst_us = max(worst_us, report["worst_us"])
+                print(row(name, report))
             for fault in found:
-                print("    " + fault.replace("\n", "\n    "), flush=True)
+                print("    " + fault.rstrip().replace("\n", "\n    "))
+            sys.stdout.flush()
             failed += bool(found)
-            worst_us = max(worst_us, report["worst_us"])
     print(f"{len(cases)} cases, {failed or 'none'} failed; worst tick {worst_us / 1000:.1f} ms", end="")
     print(f" (* above {TICK_US // 1000} ms)" if worst_us > TICK_US else "")
     return failed

@@ -88,6 +88,8 @@ def prove(case, turns):
     report["worst_us"] = worst
     report["worst_at"] = worst_at
     if failure is None:
+        turn = None
+        gc.collect()
         report["left"], report["left_at"] = _open(case(), min(turns, OPEN_TURNS))
     else:
         report["error"] = _text_of(failure)

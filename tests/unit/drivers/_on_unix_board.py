@@ -38,6 +38,7 @@ def equal(got, wanted):
 
 
 def case_every_chip_proves_itself(world, board):
+    """POST-01."""
     equal([name for name, ok in board.prove() if not ok], [])
     equal(board.name, "unix")
     equal(board.motor_power(), True)
@@ -46,6 +47,7 @@ def case_every_chip_proves_itself(world, board):
 
 
 def case_a_silent_chip_fails_its_proof_alone(world, board):
+    """POST-01."""
     world.act("sensor", name="pressure", fault="open")
     equal([name for name, ok in board.prove() if not ok], ["abp2"])
     for call in (board.pressure.trigger, board.pressure.read_pa):
@@ -113,14 +115,17 @@ def gated_by(world, board, act, **keys):
 
 
 def case_stop_key_gates_the_motor(world, board):
+    """ALS-13."""
     gated_by(world, board, "press", button="stop")
 
 
 def case_door_gates_the_motor(world, board):
+    """ALS-13, RES-02."""
     gated_by(world, board, "door", open=True)
 
 
 def case_clamp_gates_the_motor(world, board):
+    """ALS-13, ALM-09."""
     gated_by(world, board, "syringe", gripped=False)
 
 
@@ -247,6 +252,7 @@ def case_lines_go_both_ways(world, board):
 
 
 def case_light_and_sound_hold_their_word(world, board):
+    """ALS-07."""
     board.lights.show(3)
     board.sound.show(3)
     assert world.sounds[wiring.LIGHT_MACHINE] and world.sounds[wiring.SOUND_MACHINE]
@@ -256,6 +262,7 @@ def case_light_and_sound_hold_their_word(world, board):
 
 
 def case_log_flash_is_a_block_device(world, board):
+    """LOG-03."""
     flash = board.log_flash
     equal((flash.ioctl(4, 0), flash.ioctl(5, 0)), (256, 4096))
 

@@ -35,6 +35,7 @@ def rises_s(lights, bit, seconds):
 
 
 def test_high_is_red_between_1_4_and_2_8_hz(lights):
+    """ALS-02."""
     lights.lights.show(3)
     rises = rises_s(lights, RED, 10)
     gaps = [b - a for a, b in zip(rises, rises[1:], strict=False)]
@@ -42,6 +43,7 @@ def test_high_is_red_between_1_4_and_2_8_hz(lights):
 
 
 def test_medium_is_yellow_between_0_4_and_0_8_hz(lights):
+    """ALS-02."""
     lights.lights.show(2)
     rises = rises_s(lights, YELLOW, 20)
     gaps = [b - a for a, b in zip(rises, rises[1:], strict=False)]
@@ -49,6 +51,7 @@ def test_medium_is_yellow_between_0_4_and_0_8_hz(lights):
 
 
 def test_low_is_steady_yellow_and_green_shows_infusion(lights):
+    """ALS-02."""
     lights.lights.show(1, infusing=True)
     levels(lights.sm, 10)
     assert lights.sm.core.pins == YELLOW | GREEN
@@ -97,6 +100,7 @@ def pulses_s(fake, priority, seconds):
     [(3, 10, 0.075, 0.200, 2.5, 15), (2, 3, 0.125, 0.250, 2.5, 30), (1, 1, 0.125, 0.250, 15, 1000)],
 )
 def test_bursts_lie_in_the_windows(fake, priority, count, shortest, longest, rest_from, rest_to):
+    """ALS-02."""
     pulses, highs = pulses_s(fake, priority, 17)
     assert len(pulses) >= count + 1, "it repeats by itself"
     assert all(shortest <= end - start + 0.004 <= longest for start, end in pulses[:count])
@@ -106,6 +110,7 @@ def test_bursts_lie_in_the_windows(fake, priority, count, shortest, longest, res
 
 
 def test_high_is_two_groups_of_three_and_two(fake):
+    """ALS-02."""
     pulses, _ = pulses_s(fake, 3, 7)
     gaps = [b[0] - a[1] for a, b in zip(pulses, pulses[1:], strict=False)]
     kinds = "".join("x" if gap < 0.13 else "y" if gap < 0.5 else "Z" for gap in gaps[:9])
@@ -113,6 +118,7 @@ def test_high_is_two_groups_of_three_and_two(fake):
 
 
 def test_muted_is_silent_and_unmuted_begins_anew(fake):
+    """ALS-03."""
     sound = fake.driver("annunciator").Sound(5, Pin(21))
     sm = fake.clock.machines[0]
     sound.show(3)

@@ -37,6 +37,7 @@ def test_edges_come_out_in_order_with_level_and_time(desk):
 
 @pytest.mark.parametrize("index", range(7))
 def test_only_stop_door_and_clamp_gate_and_only_one_way(desk, index):
+    """ALS-13, RES-02."""
     desk.pins[index].drive(1 - IDLE[index])
     assert len(desk.gates) == (index in (STOP, DOOR, SYRINGE))
     desk.pins[index].drive(IDLE[index])
@@ -57,6 +58,7 @@ def test_the_ring_counts_what_it_loses_and_keeps_the_oldest(desk):
 
 
 def test_stop_still_gates_when_the_ring_is_full(desk):
+    """ALS-13."""
     for i in range(100):
         desk.pins[START].drive(i & 1)
     desk.pins[STOP].drive(0)
@@ -114,6 +116,7 @@ def test_no_time_left_is_no_wait(desk):
 
 
 def test_watchdogs_start_with_the_first_feed_and_each_feed_is_an_edge(fake):
+    """WDG-01."""
     pulse = Pin(22)
     dog = fake.driver("watchdog").Watchdog(pulse)
     assert fake.machine.watchdogs == []

@@ -33,6 +33,7 @@ def run_each(bench, us):
 
 
 def test_step_is_high_for_four_microseconds(bench):
+    """NUM-06."""
     bench.steps.grant(True, 5000, 5000, 2)
     run_each(bench, 12_000)
     (rise, _), (fall, _), *_ = bench.sm.edges
@@ -40,12 +41,14 @@ def test_step_is_high_for_four_microseconds(bench):
 
 
 def test_no_word_steps_faster_than_the_floor(bench):
+    """NUM-06, H21."""
     bench.steps.grant(True, 0, 0, 3)
     run_each(bench, 20_000)
     assert bench.rises() == [5000, 10_000, 15_000]
 
 
 def test_an_empty_fifo_is_silence(bench):
+    """WDG-03."""
     bench.steps.grant(True, 5000, 5000, 2)
     run_each(bench, 40_000)
     assert len(bench.rises()) == 2
@@ -74,6 +77,7 @@ def test_made_counts_while_moving_and_changes_nothing(bench):
 
 
 def test_a_stop_in_any_cycle_never_counts_too_few(bench):
+    """DEL-29, OCC-07."""
     for stop_us in range(9990, 10_012):
         bench.sm.edges.clear()
         start = bench.clock.now_us
@@ -87,6 +91,7 @@ def test_a_stop_in_any_cycle_never_counts_too_few(bench):
 
 
 def test_gate_stops_at_once_and_lets_nothing_start_until_halt(bench):
+    """ALS-13."""
     bench.steps.grant(True, 5000, 5000, 5)
     run_each(bench, 12_000)
     bench.steps.gate()
@@ -146,6 +151,7 @@ def test_words_are_put_with_interrupts_off(bench):
 
 
 def test_direction_and_enable(bench):
+    """NUM-06."""
     bench.steps.enable(True)
     assert bench.enn.level == 0
     bench.steps.grant(False, 5000, 5000, 1)

@@ -63,6 +63,7 @@ def test_a_bolus_that_is_given():
 
 
 def test_a_bolus_that_is_refused_has_no_times():
+    """LOG-11."""
     (found,) = boluses(decision(1000, limits.LOCKOUT, next_ms=5000))
     assert (found["result"], found["reason"], found["next_possible_s"]) == ("refused", "lockout", 5.0)
     assert (found["t_start"], found["t_end"], found["ul"]) == (None, None, 0.0)
@@ -101,6 +102,7 @@ def test_entries_are_ordered_by_request():
 
 
 def test_power_cuts_a_bolus():
+    """LOG-08."""
     cut = record("bolus_cut", 400_000, boot=2, kind=1, usteps=620, nl=25_595, end_s=1031, end_ms=500)
     (found,) = boluses(decision(1000, 0), start(1200), cut)
     assert (found["result"], found["t_end"], found["ul"]) == ("interrupted", 31.5, 25.595)

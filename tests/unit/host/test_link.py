@@ -27,6 +27,7 @@ def test_ids_are_never_used_twice():
 
 
 def test_every_single_changed_byte_is_noticed():
+    """COM-01."""
     line = frame({"id": 7, "result": {"state": "infusing"}})
     for place in range(len(line) - 1):
         for bit in (1, 4, 128):
@@ -78,6 +79,7 @@ def read(parts: list[bytes]) -> records.Chain:
 
 
 def test_a_whole_chain_is_verified_and_decoded():
+    """LOG-05, RX-04."""
     got = read(chain(40))
     assert got.verified and len(got.records) == 40 and got.next_sequence == 40
     third = got.records[2]
@@ -110,11 +112,13 @@ def test_block_by_block_is_the_same_as_at_once():
     ],
 )
 def test_deleted_doubled_reordered_flipped_swapped(harm, said):
+    """LOG-07, H37."""
     got = read(harm(chain(9)))
     assert not got.verified and said in got.problems[0]
 
 
 def test_a_forged_record_with_a_good_crc_breaks_the_chain():
+    """LOG-07, H37."""
     parts = chain(9)
     head = parts[3][:24] + b"\x07" + parts[3][25:-4]
     parts[3] = head + struct.pack("<I", zlib.crc32(head))
@@ -122,6 +126,7 @@ def test_a_forged_record_with_a_good_crc_breaks_the_chain():
 
 
 def test_jsonl_is_one_object_a_line(tmp_path):
+    """LOG-10."""
     got = read(chain(3))
     path = tmp_path / "log.jsonl"
     records.write_jsonl(path, got.records, lambda record: record.mono_ms / 1000)

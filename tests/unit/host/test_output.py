@@ -54,6 +54,7 @@ def shown(drug: str, drugs: list[str]) -> str:
 
 
 def test_the_account_of_hydromorphone():
+    """H10."""
     text = shown("hydromorphone", ["hydromorphone"])
     assert "150.000 ug hydromorphone = 0.7500 mg morphine equivalent" in text
     assert "x5 by intrathecal mass" in text and "HYDROmorphone" in text
@@ -68,6 +69,7 @@ def test_no_equivalent_where_there_is_none():
 
 
 def test_ratios_are_opinions_not_mistakes():
+    """H10."""
     assert equivalence.morphine_ug("hydromorphone", 140) == 700
     assert all(equivalence.LOWEST <= ratio <= equivalence.HIGHEST for ratio in equivalence.RATIO.values())
 

@@ -139,6 +139,7 @@ def test_missing_key():
 
 
 def test_pump_admits_what_the_host_signs(two_keys):
+    """SEC-01, RX-04."""
     call = sign.prescription_call(text(), two_keys)
     rx = admit(call, two_keys)
     assert rx.hash8 == sign.hash8(call["document"])
@@ -147,6 +148,7 @@ def test_pump_admits_what_the_host_signs(two_keys):
 
 
 def test_pump_refuses_another_users_signature(two_keys):
+    """SEC-01."""
     stranger = keys.Keys(keys.generate(), two_keys.second)
     with pytest.raises(Refused) as refused:
         admit(sign.prescription_call(text(), stranger), two_keys)

@@ -1,4 +1,4 @@
-"""The alarms and their table [ALM-01..32, ALS-01..12]."""
+"""The alarms and their table."""
 
 from pump import alarms as alarm
 from pump import records
@@ -35,7 +35,7 @@ class Desk:
 
 
 def test_table_is_the_contract():
-    """Every code once, with the priority and action that the requirements give it."""
+    """H41: every code once, with the priority and action that the requirements give it."""
     expected = {code: (MEDIUM, action) for code, action in MEDIUM_OTHERS.items()}
     for codes, row in ((HIGH_STOP, (HIGH, "stop")), (MEDIUM_NONE, (MEDIUM, "none")), (LOW_NONE, (LOW, "none"))):
         for code in codes:
@@ -47,7 +47,7 @@ def test_table_is_the_contract():
 
 
 def test_on_ack_and_off_are_told_once():
-    """Every alarm is logged at onset, at acknowledgement and at clear, once each [ALM, LOG-01]."""
+    """Every alarm is logged at onset, at acknowledgement and at clear, once each [LOG-01]."""
     desk = Desk()
     for _ in range(3):
         desk.alarms.raise_(alarm.SENSOR)
@@ -89,7 +89,7 @@ def test_cause_comes_back():
 
 
 def test_every_pair_takes_the_more_severe_action():
-    """ALS-10, -11, -12: priority and action of two alarms are the higher of both, in either order."""
+    """ALS-10, ALS-11, ALS-12: priority and action of two alarms are the higher of both, in either order."""
     for a in range(COUNT):
         for b in range(COUNT):
             desk = Desk()
@@ -119,7 +119,7 @@ def test_nothing_stands():
 
 
 def test_acknowledgement_mutes_for_120_s():
-    """ALS-03, -06, -07: at most 120 s, then it sounds again; it ends no alarm."""
+    """ALS-03, ALS-06, ALS-07, H41: at most 120 s, then it sounds again; it ends no alarm."""
     desk = Desk()
     desk.alarms.raise_(alarm.STALL)
     assert desk.alarms.audible()

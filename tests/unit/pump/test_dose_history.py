@@ -51,7 +51,7 @@ def test_a_damaged_entry_is_seen():
 
 
 def test_the_ring_holds_a_day_of_boluses():
-    """The most boluses that lockouts allow within 24 h fit, and older ones make room."""
+    """LIM-18: the most boluses that lockouts allow within 24 h fit, and older ones make room."""
     _, history = new()
     for k in range(2 * BOLUSES):
         history.bolus_ended(61 * k, 0, PCA, 1)
@@ -59,7 +59,7 @@ def test_the_ring_holds_a_day_of_boluses():
 
 
 def test_conversion_rounds_up_and_keeps_the_old_until_the_head_moves():
-    """Past mass of another drug counts by the equivalence, rounded up; a cut in the middle changes nothing."""
+    """NUM-07, H04: mass of another drug counts by the equivalence, rounded up; a cut in the middle changes nothing."""
     fram, history = new()
     for k in range(5):
         history.bolus_ended(k, 0, PCA, 1001)

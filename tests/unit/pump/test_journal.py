@@ -44,7 +44,7 @@ def test_pulse_cut_at_every_byte():
 
 
 def test_pulse_sees_every_flipped_bit():
-    """A single flipped bit in the newest slot: the other slot is taken."""
+    """H30: a single flipped bit in the newest slot: the other slot is taken."""
     fram = Fram()
     pulse(fram, 1000).write()
     pulse(fram, 2000).write()
@@ -58,6 +58,7 @@ def test_pulse_sees_every_flipped_bit():
 
 
 def test_block_cut_at_every_byte():
+    """PWR-08."""
     names = ("a", "b", "c")
     for budget in range(0, 37, 3):
         fram = Fram()

@@ -178,7 +178,7 @@ def test_held_at_power_up_says_nothing():
 
 
 def test_cost_of_a_wake_up():
-    """No allocation, no number past 2^30, at any age of the pump."""
+    """NUM-02, H36: no allocation, no number past 2^30, at any age of the pump."""
     keys = Keys()
 
     def press(s=100, ms=0):

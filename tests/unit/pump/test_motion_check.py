@@ -72,7 +72,7 @@ def test_backlash_and_power_jump_are_no_alarm():
 
 
 def test_stall_is_found_after_four_full_steps():
-    """ALM-10: lag of more than 4 full steps, and H21: never more than 10 uL unmoved plus a grant, any syringe."""
+    """WDG-04, ALM-10, H21: a lag of more than 4 full steps; never more than 10 uL unmoved plus a grant, any syringe."""
     for syringe in PL:
         for seed in range(1, 9):
             screw = Screw(syringe, seed)
@@ -94,7 +94,7 @@ def test_stall_in_reverse():
 
 
 def test_creep_is_over_infusion():
-    """ALM-01, H21: a driver that moves more than it is told is found at 10 uL, and what it gave is booked."""
+    """WDG-04, ALM-01, H21: a driver that moves more than it is told is found at 10 uL, and what it gave is booked."""
     for syringe in ("bd-5", "bd-10", "bd-50"):
         for percent in (5, 20, 100, 400):
             for seed in (1, 2, 3):
@@ -180,7 +180,7 @@ def test_wraps():
 
 
 def test_cost_of_a_wake_up():
-    """No allocation, no number past 2^30, whatever the encoder says."""
+    """NUM-02, H36: no allocation, no number past 2^30, whatever the encoder says."""
     check = MotionCheck()
     check.start(0, PL["bd-5"], 0)
 

@@ -1,4 +1,4 @@
-"""A closed line is found, an open one is left alone, and little is let go afterwards [OCC-01..17, H14, H15].
+"""A closed line is found, an open one is left alone, and little is let go afterwards.
 
 Volumes in uL, pressures in kPa, flows in mL/h, as in the line of `_line.py`.
 """
@@ -35,7 +35,7 @@ def clamped_after(made, ml_h, seconds, most=400):
 
 
 def test_found_within_100_ul():
-    """OCC-01, OCC-03, section 7.5: 0.1 / 1 / 5 mL/h in 60 / 6 / 1.2 min at 9 uL/kPa, at whatever moment it closes."""
+    """OCC-01, OCC-03: 0.1 / 1 / 5 mL/h in 60 / 6 / 1.2 min at 9 uL/kPa, at whatever moment it closes."""
     for ml_h, target_min in ((0.1, 60), (1.0, 6), (5.0, 1.2)):
         for seed in range(1, 9):
             made = rig(seed=seed)
@@ -137,7 +137,7 @@ def test_partial_clamps():
 
 
 def test_absolute_limit():
-    """40 kPa above the start, or 69 kPa in all, in two readings, whatever the shape [ALM-03]."""
+    """OCC-02, ITH-06: 40 kPa above the start, or 69 kPa in all, in two readings, whatever the shape [ALM-03]."""
     detector = OcclusionDetector()
     detector.start(0, 1_000)
     assert detector.sample(1, 0, 41_100, 100_000) == NONE
@@ -285,7 +285,7 @@ def test_back_off_leaves_the_patient_alone():
 
 
 def test_cost_of_a_wake_up():
-    """No allocation in any wake-up, open or closed line, bolus or not, nor in the back-off."""
+    """H36: no allocation in any wake-up, open or closed line, bolus or not, nor in the back-off."""
     detector = OcclusionDetector()
     detector.start(0, 1_300)
 
@@ -311,7 +311,7 @@ def test_cost_of_a_wake_up():
 
 
 def test_numbers_stay_small():
-    """No number past 2^30 whatever pressure and flow do, for any set and any age of the pump."""
+    """NUM-02: no number past 2^30 whatever pressure and flow do, for any set and any age of the pump."""
     for compliance, resistance in ((1_000, 50), (9_000, 650), (40_000, 5_000)):
         dice = Dice(compliance)
         detector = OcclusionDetector()

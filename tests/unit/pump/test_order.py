@@ -47,7 +47,7 @@ def test_order_needs_its_own_signature():
 
 
 def test_order_is_good_once():
-    """SEC-08: the sequence is shared with the prescriptions, so the pump's last number is past it."""
+    """COM-04, SEC-08: the sequence is shared with the prescriptions, so the pump's last number is past it."""
     assert admission(last=8) == "order_sequence"
     assert code(sequence=7) == "order_sequence"
 

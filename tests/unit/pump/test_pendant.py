@@ -245,7 +245,7 @@ def test_years_of_idle():
 
 
 def test_cost_of_a_wake_up():
-    """No allocation, no number past 2^30, at any age of the pump."""
+    """NUM-02, H36: no allocation, no number past 2^30, at any age of the pump."""
     pendant = Pendant()
 
     def press(s=100, ms=0):

@@ -135,11 +135,12 @@ def test_type_and_version():
 
 
 def test_signed_prescription_is_admitted():
+    """SEC-01."""
     assert admission() is None
 
 
 def test_signature_of_another_text_or_person():
-    """H08, SEC-01: a flipped figure, no signature, the second person instead of the prescriber."""
+    """LIM-14, H08, SEC-01: a flipped figure, no signature, the second person instead of the prescriber."""
     assert admission(_vectors.RX.replace('"bolus_ug":20', '"bolus_ug":21')) == "rx_signature"
     assert admission(signatures={}) == "rx_signature"
     assert admission(signatures={"prescriber": ""}) == "rx_signature"
@@ -263,7 +264,7 @@ def test_basal_hard_maximum():
 
 
 def test_soft_maximum_warns():
-    """LIB-03."""
+    """What lies between the soft and the hard limit is named."""
     assert rx_rules.warnings(parsed(basal_ug_per_day=2_000), LIBRARY) == ()
     assert rx_rules.warnings(parsed(basal_ug_per_day=2_001), LIBRARY) == ("basal_soft_max",)
 
@@ -299,7 +300,7 @@ def test_zero_is_no_limit():
 
 
 def test_basal_alone_has_to_fit_each_limit():
-    """Decision 4: over a full window, rounded up: 14 401 ug a day are more than 600 an hour."""
+    """LIM-09, decision 4: over a full window, rounded up: 14 401 ug a day are more than 600 an hour."""
     none = {"limit_1h_ug": "none", "limit_4h_ug": "none", "limit_24h_ug": "none"}
     for name, fits in (("1h", 600), ("4h", 2400), ("24h", 14_400)):
         limits = dict(none)
@@ -440,7 +441,7 @@ def test_doubling_does_not_need_the_second_person_again():
 
 
 def test_first_dose_ceiling():
-    """H06."""
+    """ITH-09, H06."""
     assert code(basal_ug_per_day=500, limit_24h_ug=800) is None
     assert code(basal_ug_per_day=501, limit_24h_ug=800) == "rx_first_dose"
     assert code(HYDROMORPHONE, basal_ug_per_day=101) == "rx_first_dose"

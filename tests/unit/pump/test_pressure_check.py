@@ -142,7 +142,7 @@ def test_bad_status_and_off_the_scale():
 
 
 def test_cost_of_a_wake_up():
-    """No allocation, no number past 2^30, whatever the chip says."""
+    """NUM-02, H36: no allocation, no number past 2^30, whatever the chip says."""
     check = PressureCheck()
 
     def readings():

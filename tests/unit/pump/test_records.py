@@ -73,6 +73,7 @@ def test_the_ring_goes_round():
 
 
 def test_a_restart_goes_on_with_number_and_chain():
+    """LOG-07."""
     flash = Flash()
     fill(RecordLog(flash), 130)
     again = RecordLog(flash)

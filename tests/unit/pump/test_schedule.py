@@ -33,7 +33,7 @@ def run(schedule, seconds, latency_us=1000):
 
 
 def test_basal_never_drifts():
-    """NUM-03, TIM-03: after any time the count is the ideal one, to a step."""
+    """DEL-01, WDG-03, NUM-03, TIM-03: after any time the count is the ideal one, to a step."""
     for ug_per_day, concentration in ((140, 50), (700, 200), (14_400, 1000), (7, 25), (240_000, 1000)):
         schedule = Schedule()
         schedule.configure(PL)
@@ -59,7 +59,7 @@ def test_bolus_is_exact_and_in_time():
 
 
 def test_cut_gives_back_the_rest():
-    """A grant that ends early loses no step and makes none twice."""
+    """DEL-27: a grant that ends early loses no step and makes none twice."""
     schedule = Schedule()
     schedule.configure(PL)
     schedule.start(BASAL, basal_interval(14_400, 1000, PL))
