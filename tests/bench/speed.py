@@ -23,6 +23,7 @@ DAY = "hydromorphone-pca-day"
 GOALS_S = {"": 3.0, ", next mark": 1.0}
 RUNS = 3
 LIMIT_S = 600
+SIDES = ("firmware", "world", "host")  # as `boundary` names them
 PYTHON = "start and end of Python"
 PEER = "simglucose (PyPI): adolescent#001, Dexcom, Insulet, BBController, five meals, 480 steps of 3 min, no plot"
 
@@ -95,10 +96,10 @@ def sides() -> Figure:
             machine.write("\nimport boundary  # noqa\n")
         target = Sides(paths.firmware(), board)
         bench.play(bench.shipped(DAY), target=target)
-    spent_s = {side: us / 1e6 for side, us in target.of_the_day().items()}
+    spent_s = {side: us / 1e6 for side, us in target.of_the_day_us().items()}
     total_s = sum(spent_s.values())
     return Figure(
-        "  of the day itself: firmware, world, host",
+        f"  of the day itself: {', '.join(SIDES)}",
         ", ".join(f"{seconds / total_s:.0%}" for seconds in spent_s.values()),
         reference="a run of its own, a clock at every call across the border; its cost taken off",
         values={"s": spent_s},
@@ -122,9 +123,9 @@ class Sides(UnixTarget):
             self._looks.append(self.look())
         super().close()
 
-    def of_the_day(self) -> dict[str, float]:
+    def of_the_day_us(self) -> dict[str, float]:
         start, end = self._looks
-        return {side: end[side] - start[side] for side in end}
+        return {side: end[side] - start[side] for side in SIDES}
 
 
 def our_day() -> Run:

@@ -32,7 +32,7 @@ def test_what_ends_a_bolus_ends_it_for_good(fault):
 
 
 def test_an_occlusion_is_relieved_and_nobody_starts_again():
-    """OCC-05, OCC-08, OCC-16, H14: a few uL are let go, the start key does nothing, the books follow the plunger."""
+    """DEL-30, OCC-05, OCC-08, OCC-16, H14: a few uL are let go, the start key does nothing, the books are right."""
     run = outcome("40min", "10min occlude", "30min clear", "32min press button='start'")
     summary = run.summary
     assert codes(summary) == ["occlusion_downstream"] and summary["state"] == "alarm"

@@ -29,7 +29,7 @@ def cisterna(*arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
 def test_a_shipped_scenario_holds(file):
-    """cisternal-morphine-day: DEL-01, DEL-34. counter-example-4h: LIM-07. morphine-pca-day: LIM-04, LIM-11, ALM-08.
+    """cisternal-morphine-day: DEL-01. counter-example-4h: LIM-07. morphine-pca-day: LIM-04, LIM-11, ALM-08.
     pressed-all-day: LIM-05, LIM-08, H31. occlusion-*, hydromorphone-pca-day: ALM-03, OCC-01, OCC-04, H14, H15.
     ninety-days: TIM-02, TIM-03.
     """

@@ -20,7 +20,7 @@ def therapy(rx=RX, **machine):
 @pytest.mark.parametrize("syringe, fill_ul", SYRINGES)
 @pytest.mark.parametrize("wait_ms", range(0, 12_000, 1_700))
 def test_a_cut_after_an_ordinary_stop_books_nothing(syringe, fill_ul, wait_ms):
-    """What moved before the stop is booked already: the rotor has not jumped."""
+    """RPL-04: What moved before the stop is booked already: the rotor has not jumped."""
     rig, _ = therapy(syringe=syringe, fill_ul=fill_ul)
     rig.run(60_000 + wait_ms)
     rig.key("stop")
@@ -32,6 +32,7 @@ def test_a_cut_after_an_ordinary_stop_books_nothing(syringe, fill_ul, wait_ms):
 @pytest.mark.parametrize("syringe, fill_ul", SYRINGES)
 @pytest.mark.parametrize("wait_ms", range(0, 120_000, 17_000))
 def test_a_cut_while_priming_books_at_most_the_grant_in_flight(syringe, fill_ul, wait_ms):
+    """RPL-04."""
     rig = Rig(syringe=syringe, fill_ul=fill_ul)
     assert rig.load(RX) is None
     rig.key("start", 2_500)
@@ -42,6 +43,7 @@ def test_a_cut_while_priming_books_at_most_the_grant_in_flight(syringe, fill_ul,
 
 
 def test_a_second_cut_books_nothing_more():
+    """RPL-04."""
     rig, witness = therapy()
     rig.run(30 * 60_000)
     witness.cut(1_000, proven=True)
@@ -70,6 +72,7 @@ def test_infusion_moves_at_once_though_a_gate_fell_while_it_stood(touch):
 
 @pytest.mark.parametrize("cut_ms", [5_000, 40_000, 70_000, 84_000])
 def test_a_slow_bolus_that_power_cuts_between_its_steps_ended_no_earlier_than_the_cut(cut_ms):
+    """RPL-05."""
     rig, witness = therapy(Prescription(bolus_ug=1, bolus_duration_s=600, lockout_s=60))
     rig.press()
     rig.run(cut_ms)

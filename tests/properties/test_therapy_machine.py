@@ -54,7 +54,13 @@ def prescriptions(draw):
 
 
 class Therapy(RuleBasedStateMachine):
-    """One pump and all that can happen to it."""
+    """One pump and all that can happen to it.
+
+    What may be given: DEL-09, LIM-01, LIM-04, LIM-05, LIM-08, LIM-11, LIM-16, LIM-26, LIM-27, LIM-28, LIM-29, H31, H34.
+    What moves: DEL-27, DEL-28, DEL-29, DEL-30, OCC-07, NUM-04, NUM-07, H32.
+    Across power cuts and clock changes: LIM-03, LIM-17, LIM-18, PWR-08, PWR-09, RPL-01, RPL-02, RPL-03, RPL-04, RPL-05,
+    TIM-01, COM-05, H27, H28.
+    """
 
     @initialize(rx=prescriptions(), fill_ul=st.sampled_from([50_000, 50_000, 3_000]))
     def begin(self, rx, fill_ul):

@@ -77,6 +77,7 @@ BETWEEN = st.sampled_from([nothing, stop_for_a_while, restart, lower_the_rate, c
 @settings(max_examples=25)
 @given(idle_ms=st.integers(0, DAY_MS), between=BETWEEN, after_ms=st.integers(3 * MIN_MS, 20 * MIN_MS))
 def test_the_third_bolus_of_the_counter_example_is_refused(idle_ms, between, after_ms):
+    """LIM-07, H31."""
     rig, witness, start = therapy(COUNTER_EXAMPLE, idle_ms)
     assert press_at(rig, witness, start + 40 * MIN_MS) is None
     rig.run(after_ms)
@@ -93,7 +94,7 @@ def test_the_third_bolus_of_the_counter_example_is_refused(idle_ms, between, aft
 
 @pytest.mark.parametrize("stopped_h", [0, 6])
 def test_two_boluses_a_day_beside_700_ug_under_a_limit_of_840(stopped_h):
-    """Pressed at every lockout for three days, with a stop: the third bolus of a day is never given."""
+    """LIM-07, H31: Pressed at every lockout for three days, with a stop: the third bolus of a day is never given."""
     rx = Prescription(basal_ug_per_day=700, bolus_ug=70, bolus_duration_s=60, lockout_s=1_800, limit_24h_ug=840)
     rig, witness, start = therapy(rx)
     for half_hours in range(23 * 2, 71 * 2):

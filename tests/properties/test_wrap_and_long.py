@@ -40,7 +40,7 @@ def fly(schedule, until_us, look_ms):
 
 @given(flows(), st.integers(0, 3))
 def test_steps_of_a_constant_flow_never_drift_from_the_exact_rate(flow, look_ms):
-    """A ustep is due each `interval`; after any grant the count is that of exact division, to one ustep."""
+    """DEL-01, NUM-03, TIM-03: after any grant the count is that of exact division by the interval, to one ustep."""
     pl, concentration, basal = flow
     interval_us = Fraction(pl * concentration * US_PER_DAY, basal * 10**9)
     schedule = Schedule()
@@ -53,6 +53,7 @@ def test_steps_of_a_constant_flow_never_drift_from_the_exact_rate(flow, look_ms)
 
 @given(flows(), st.integers(4, 2000), st.integers(1, 3600))
 def test_a_bolus_makes_exactly_its_usteps_beside_an_undisturbed_basal(flow, usteps, duration_s):
+    """DEL-04, DEL-06, DEL-20."""
     pl, concentration, basal = flow
     interval_us = Fraction(pl * concentration * US_PER_DAY, basal * 10**9)
     duration_s = max(duration_s, usteps // 90 + 1)
@@ -95,10 +96,12 @@ def morning(ticks_at_power_up_ms):
 
 @pytest.mark.parametrize("before_wrap_ms", [1, 5_000, 118_000, 130_000, 1_234_567])
 def test_a_wrap_of_the_ticks_changes_nothing(before_wrap_ms):
+    """TIM-02, H29."""
     assert morning(TICKS_PERIOD - before_wrap_ms) == morning(0)
 
 
 def test_two_days_of_basal_are_exact_to_a_ustep():
+    """TIM-03."""
     rx = Prescription(basal_ug_per_day=14_399, concentration_ug_per_ml=997)
     rig = Rig()
     witness = Witness(rig)

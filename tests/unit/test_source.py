@@ -46,6 +46,16 @@ def test_only_a_confirmation_changes_a_dose():
     assert written["dose"] <= {"limits.py", "decision.py", "boluses.py"}
 
 
+def test_one_place_feeds_the_watchdogs():
+    """WDG-01: the main loop, through its driver; nothing in the therapy, no other driver, no interrupt."""
+    feeding = set()
+    for path in [*FIRMWARE.glob("*.py"), *PUMP, *FIRMWARE.glob("drivers/*.py"), *FIRMWARE.glob("boards/*.py")]:
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        if any(getattr(call, "attr", "") == "feed" for call in calls):
+            feeding.add(path.relative_to(FIRMWARE).as_posix())
+    assert feeding == {"main.py", "drivers/watchdog.py"}
+
+
 def test_ticks_are_only_compared_by_their_difference():
     """H29: `ticks_ms` wraps; outside `pump/` it is read into a variable or given to `ticks_diff`."""
     compared = []

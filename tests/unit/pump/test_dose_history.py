@@ -2,6 +2,7 @@
 
 from pump.history import BOLUSES, CLINICIAN, PCA, Corrupt, DoseHistory
 from pump.journal import BOLUS_BASE, RATE_BASE
+from pump.limits import ACCEPTED, LIMIT_24H, Limits
 
 
 class Fram:
@@ -69,3 +70,24 @@ def test_conversion_rounds_up_and_keeps_the_old_until_the_head_moves():
     old.boluses.restore(first, count)
     assert [old.boluses.at(k)[2] for k in range(5)] == [1001] * 5
     assert [history.boluses.at(k)[2] for k in range(5)] == [201] * 5
+
+
+class Rx:
+    basal_ug_per_day = 0
+    max_boluses_per_h = max_boluses_per_24h = limit_1h_ug = limit_4h_ug = 0
+    limit_24h_ug = 1_000_000_000
+
+
+def test_the_largest_masses_neither_wrap_nor_vanish():
+    """LIM-25: a 50 mL syringe of 25 mg/mL a bolus; the sum of a window is exact, a restated mass stops at its top."""
+    _, history = new()
+    most_ng = 1_250_000_000
+    for k in range(700):
+        history.bolus_ended(100 * k, 0, PCA, most_ng)
+    windows = Limits(Rx, history)
+    room_ng = Rx.limit_24h_ug * 1000 - 700 * most_ng
+    assert windows.refusal(room_ng, 70_000, 0) == ACCEPTED
+    assert windows.refusal(room_ng + 1, 70_000, 0) == LIMIT_24H
+    history.boluses.convert(5, 1)
+    assert history.boluses.at(0)[2] == 0xFFFFFFFF
+    assert windows.refusal(0, 70_000, 0) == LIMIT_24H

@@ -81,7 +81,7 @@ def test_what_is_no_request():
 
 
 def test_no_method_raises_a_dose():
-    """SEC-07, H40: these are all there are; those that carry a dose carry a signature, the rest carry none."""
+    """SEC-07, LOG-13, H40: these are all there are. What carries a dose carries a signature; none clears the log."""
     server = Server(Pump(), {}, lambda: 0)
     assert sorted(server._methods) == sorted(METHODS)
     assert ask(Pump(), "rx.load", document="{}", signatures={})["error"]["data"]["code"] == "rx_signature"

@@ -84,7 +84,7 @@ def test_a_restart_goes_on_with_number_and_chain():
 
 
 def test_a_torn_record_is_passed_over():
-    """LOG-06: a cut at any byte loses at most the record that was being written."""
+    """PWR-08, LOG-06: a cut at any byte loses at most the record that was being written."""
     for budget in range(64):
         flash = Flash()
         log = RecordLog(flash)

@@ -1,0 +1,98 @@
+"""The requirement list and the docstrings of the tests name the same, so that the trace cannot rot.
+
+    python tests/test_requirements.py    how much is covered, and what the firmware names that is not listed
+"""
+
+import ast
+import csv
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LIST = ROOT / "tests" / "requirements.csv"
+COLUMNS = ["id", "text", "source", "decision", "tests"]
+NOT_YET = "not yet: "  # in `decision`: what a row asks for beyond what is covered
+
+# Rows of the catalogue by group, and hazards: see README.md. A row is GROUP-01 and on, a hazard H01 and on.
+ROWS = {
+    "DEL": 35, "LIM": 29, "ALM": 32, "ALS": 14, "OCC": 18, "AIR": 5, "RES": 10, "PWR": 9, "WDG": 10, "POST": 6,
+    "LIB": 13, "LOG": 14, "RX": 10, "RPL": 7, "SEC": 12, "TIM": 5, "NUM": 7, "COM": 5, "ITH": 10,
+}  # fmt: skip
+HAZARDS = 44
+
+IDS = [f"{group}-{n:02}" for group in ROWS for n in range(1, ROWS[group] + 1)]
+IDS += [f"H{n:02}" for n in range(1, HAZARDS + 1)]
+ID = re.compile(rf"\b(?:(?:{'|'.join(ROWS)})-|H)\d\d\b")
+SHORTHAND = re.compile(rf"{ID.pattern}(?:\.\.|, ?-\d)")
+
+
+def listed():
+    """The rows of the list, a dict each."""
+    with LIST.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def documented(folder):
+    """(node id, docstring) of every file, class and function below `folder`; the docstring may be empty."""
+    for path in sorted(folder.rglob("*.py")):
+        yield from _documented(path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+
+
+def _documented(node_id, node):
+    yield node_id, ast.get_docstring(node) or ""
+    for child in node.body:
+        if isinstance(child, (ast.ClassDef, ast.FunctionDef)):
+            yield from _documented(f"{node_id}::{child.name}", child)
+
+
+def is_test(node_id):
+    """Whole files, classes, and the functions that are run: tests, and cases that run on MicroPython."""
+    name = node_id.split("::")[-1]
+    return name.endswith(".py") or name[0].isupper() or name.startswith(("test_", "case_"))
+
+
+def test_the_list_is_well_formed():
+    rows = listed()
+    assert list(rows[0]) == COLUMNS
+    ids = [row["id"] for row in rows]
+    assert sorted(set(ids) - set(IDS)) == [], "no such row or hazard"
+    assert ids == [known for known in IDS if known in ids], "each once, in the order of the catalogue"
+    for row in rows:
+        assert None not in row and all(row[key].strip() for key in ("text", "source", "tests")), row["id"]
+        assert all(value == value.strip() for value in row.values()), row["id"]
+
+
+def test_every_named_test_exists():
+    known = {node_id for node_id, _ in documented(ROOT / "tests") if is_test(node_id)}
+    named = {(row["id"], test) for row in listed() for test in row["tests"].split()}
+    assert sorted((row, test) for row, test in named if test not in known) == []
+
+
+def test_the_list_and_the_docstrings_name_the_same():
+    in_list = {(row["id"], test) for row in listed() for test in row["tests"].split()}
+    in_docstrings = {(found, test) for test, text in documented(ROOT / "tests") for found in ID.findall(text)}
+    assert sorted(in_docstrings - in_list) == [], "a docstring names it, the row does not name the test"
+    assert sorted(in_list - in_docstrings) == [], "the row names the test, its docstring does not name the row"
+
+
+def test_ids_are_written_in_full():
+    short = [(test, SHORTHAND.search(text)[0]) for test, text in documented(ROOT / "tests") if SHORTHAND.search(text)]
+    assert short == []
+
+
+def main():
+    rows = listed()
+    hazards = [row for row in rows if row["id"][0] == "H"]
+    for what, found, of in (
+        ("requirements", [row for row in rows if row not in hazards], sum(ROWS.values())),
+        ("hazards", hazards, HAZARDS),
+    ):
+        partly = sum(NOT_YET in row["decision"] for row in found)
+        print(f"{what}: {len(found)} of {of} covered, {partly} of them in part")
+    print("tests:", len({test for row in rows for test in row["tests"].split()}))
+    claimed = {found for _, text in documented(ROOT / "firmware") for found in ID.findall(text)}
+    print("named in the firmware, not in the list:", " ".join(sorted(claimed - {row["id"] for row in rows})) or "none")
+
+
+if __name__ == "__main__":
+    main()
