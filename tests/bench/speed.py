@@ -16,6 +16,7 @@ from typing import Any
 import bench
 from cisterna import paths
 from cisterna.bench.unix_target import UnixTarget
+from cisterna.errors import TargetFailed
 from figure import Figure
 
 HERE = Path(__file__).resolve().parent
@@ -136,7 +137,11 @@ def our_day() -> Run:
             *(sys.executable, HERE / "timed_day.py", parts, "sim", paths.SCENARIOS / f"{DAY}.toml"),
             *("--plot", plot, "--trace", trace, "--trace-every", "120", "--log", log),
         ]
-        wall_s, cpu_s, _ = _timed(command)
+        try:
+            wall_s, cpu_s, _ = _timed(command)
+        except subprocess.CalledProcessError as failed:
+            last = (failed.stdout + failed.stderr).strip().rpartition("\n")[2]
+            raise TargetFailed(f"{DAY} ended with status {failed.returncode}: {last}") from None
         parts_s = json.loads(Path(parts).read_text())
     return Run(wall_s, cpu_s, {**parts_s, PYTHON: wall_s - sum(parts_s.values())})
 
@@ -144,7 +149,7 @@ def our_day() -> Run:
 def peer_day() -> Run | None:
     try:
         wall_s, cpu_s, said = _timed([sys.executable, HERE / "glucose_day.py"])
-    except subprocess.CalledProcessError:
+    except subprocess.SubprocessError:
         return None
     return Run(wall_s, cpu_s, {"simulation": float(said.split()[-1])})
 

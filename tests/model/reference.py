@@ -7,8 +7,8 @@ a division is not exact, and a search through every instant at which anything co
 Rules, in the words of the contract:
 
 - A bolus that ended at `e` is in a window `W` at `t` iff `e > t - W`; a running one is in every window.
-- A rate replaced at `x` was in force in the window iff `x > t - W`; it is in force from the start of therapy
-  under it until another prescription replaces it, also while stopped or cancelled.
+- A rate replaced at `x` was in force in the window iff `x > t - W`; it is in force from its confirmation until
+  another prescription replaces it, started or not, also while stopped or cancelled.
 - A lockout `L` after an end `e` is over iff `t >= e + L`; of all prescriptions since, the longest L holds.
 - boluses in the window + this one + a full window of basal at the highest rate <= limit.
 """
@@ -120,7 +120,6 @@ class Reign:
 
     rx: Prescription
     confirmed: int
-    started: int | None = None  # first start of therapy under it
     replaced: int | None = None
 
 
@@ -152,8 +151,6 @@ class Reference:
 
     def started(self, t):
         """Therapy runs from `t`."""
-        if self.reigns[-1].started is None:
-            self.reigns[-1].started = t
         self.infusing = True
 
     def stopped(self, t):
@@ -219,7 +216,7 @@ class Reference:
         rates = [Fraction(rx.basal_ug_per_day)]
         for reign in self.reigns:
             in_window = reign.replaced is None or reign.replaced > t - window_ms
-            if reign.started is not None and in_window and reign.rx.basal_ug_per_day:
+            if in_window and reign.rx.basal_ug_per_day:
                 rates.append(reign.rx.basal_ug_per_day * rx.counts_as(reign.rx.drug))
         return ceil(max(rates) * 1000 * window_ms / DAY_MS)
 

@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 import pytest
 from pump import alarms as alarm
-from pump.journal import PULSE_BASE, STATE_BASE
+from pump.journal import BOLUS_BASE, PULSE_BASE, RX_BASE, STATE_BASE
 from pump.ledger import BASAL, CLINICIAN, PCA
 from pump.pump import RESET_WATCHDOG
 from pump.refusal import Refused
@@ -41,9 +41,13 @@ def last_reason(rig):
 # --- memory that is lost
 
 
-@pytest.mark.parametrize("base, size", [(STATE_BASE, 0x500), (PULSE_BASE, 0x80)], ids=["state", "pulse"])
+@pytest.mark.parametrize(
+    "base, size",
+    [(STATE_BASE, 0x500), (PULSE_BASE, 0x80), (RX_BASE, 0x1000), (BOLUS_BASE, 16)],
+    ids=["state", "pulse", "prescription", "bolus"],
+)
 def test_a_pump_that_forgot_gives_no_bolus_for_a_day(rig, base, size):
-    """LIM-19, H30, ALM-26: both slots of a journal damaged at once. No bolus for 24 h, whatever is prescribed."""
+    """LIM-19, RX-08, H30, ALM-26: both slots damaged at once. HIGH, and no bolus for 24 h, whatever is prescribed."""
     rig.press()
     rig.run(10 * MIN_MS)
     for at in range(base, base + size):

@@ -97,3 +97,12 @@ def test_a_press_for_a_bolus_of_one_ustep_an_hour_does_not_end_the_pump():
         rig.press()
         rig.run(10_000)
         assert rig.state in ("infusing", "bolus")
+
+
+@pytest.mark.parametrize("syringe", ["bd-10", "bd-50"])
+def test_with_an_empty_reservoir_nothing_is_loaded(syringe):
+    rx = Prescription(basal_ug_per_day=47_777)
+    rig, _ = therapy(rx, syringe=syringe, fill_ul=1_500)
+    rig.run(2 * 3_600_000)
+    assert rig.state == "alarm"
+    assert rig.load(rx) is not None

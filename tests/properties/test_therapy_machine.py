@@ -169,7 +169,7 @@ class Therapy(RuleBasedStateMachine):
         witness.loaded = rx
         code = rig.prescribe(rx)
         if code is None or code.startswith("limit_"):
-            assert code == refused_by_model
+            assert code == refused_by_model, f"{code}, the model says {refused_by_model}"
 
     @precondition(infusing)
     @rule(basal=BASALS, lockout_s=LOCKOUTS_S)
@@ -226,4 +226,4 @@ class Therapy(RuleBasedStateMachine):
 
 
 TestTherapy = Therapy.TestCase
-TestTherapy.settings = settings(max_examples=3 * settings.default.max_examples, stateful_step_count=50)
+TestTherapy.settings = settings(max_examples=2 * settings.default.max_examples, stateful_step_count=50)

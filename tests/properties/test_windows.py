@@ -74,7 +74,7 @@ def cut_the_power(rig, witness):
 BETWEEN = st.sampled_from([nothing, stop_for_a_while, restart, lower_the_rate, cancel_and_restart, cut_the_power])
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings.default.max_examples // 4)
 @given(idle_ms=st.integers(0, DAY_MS), between=BETWEEN, after_ms=st.integers(3 * MIN_MS, 20 * MIN_MS))
 def test_the_third_bolus_of_the_counter_example_is_refused(idle_ms, between, after_ms):
     """LIM-07, H31."""
