@@ -9,12 +9,14 @@ import time
 
 from board import Board
 from pump import library, provisioning
+from pump.alarms import HIGH
 from pump.protocol import MAX_LINE, Server
 from pump.pump import CONTACTS, RESET_POWER, RESET_WATCHDOG, Pump
 from pump.records import RecordLog
 from pump.refusal import Refused
 from pump.screen import Screen
 
+MORE_MS = 1  # after a request there may be another
 RTC_EVERY_S = 60
 HEAP_EVERY_S = 3_600
 SCREEN_EVERY_S = 10  # totals and times; what happens is shown at once
@@ -36,6 +38,7 @@ class Loop:
         self._line = bytearray(MAX_LINE)
         self._triggered_ms = None  # ticks of the last pressure conversion
         self._due = self._ticks  # when the pump wants to be called again
+        self._lost = 0
         self._heap_used = 0
         self._heap_s = 0
         self._rtc_read_s = 0
@@ -59,7 +62,8 @@ class Loop:
     def power_up(self):
         """Self-test, then what FRAM holds; ends in `stopped` or `alarm`."""
         board = self._board
-        board.display.show(self.screen.notice())
+        board.watchdog.feed()
+        self._show(self.screen.notice())
         failed = -1
         for number, (_, ok) in enumerate(board.prove()):
             if not ok and failed < 0:
@@ -68,9 +72,7 @@ class Loop:
         cause = RESET_WATCHDOG if board.bitten() else RESET_POWER
         self.pump.power_up(rtc_s, proven, cause)
         self._rtc_read_s = self.pump.core.clock.s
-        for contact in range(CONTACTS):
-            level = board.contacts.level(contact)
-            self.pump.settled(contact, level)
+        self._tell_levels()
         board.watchdog.feed()
         if failed < 0 and not self._motor_wakes():
             failed = len(board.drivers)
@@ -107,15 +109,14 @@ class Loop:
         self._tell_time()
         self._board.watchdog.feed()
         told = self._tell_edges()
-        changed = self._serve()
+        served = self._serve()
         left_ms = time.ticks_diff(self._due, self._ticks)
-        if left_ms > 0 and not told and not changed:
-            return left_ms
-        self._read_sensors()
-        wait_ms = self.pump.step()
-        self._due = time.ticks_add(self._ticks, wait_ms)
-        self._signal()
-        return wait_ms
+        if left_ms <= 0 or told or (served and self._server.changed):
+            self._read_sensors()
+            left_ms = self.pump.step()
+            self._due = time.ticks_add(self._ticks, left_ms)
+            self._signal()
+        return min(left_ms, MORE_MS) if served else left_ms
 
     def _tell_time(self):
         now = time.ticks_ms()
@@ -131,7 +132,17 @@ class Loop:
             s, ms = clock.ago(ago_ms if ago_ms > 0 else 0)
             self.pump.edge(edge[0], edge[1], s, ms)
             told = True
+        if self._board.contacts.lost != self._lost:
+            self._lost = self._board.contacts.lost
+            self._tell_levels()
+            told = True
+        self._board.unlock()
         return told
+
+    def _tell_levels(self):
+        """Hands over the contacts as they stand: at power-up, and when edges came faster than they were taken."""
+        for contact in range(CONTACTS):
+            self.pump.settled(contact, self._board.contacts.level(contact))
 
     def _read_sensors(self):
         board, monitors = self._board, self.pump.monitors
@@ -153,14 +164,12 @@ class Loop:
             monitors.pressure_silent()
 
     def _serve(self):
-        """Answers what came over the link. True when a request may have changed the pump."""
-        link, changed = self._board.link, False
+        """Answers one request, so that a host that talks without end holds up nothing. True when there was one."""
+        link = self._board.link
         length = link.read_line(self._line)
-        while length:
+        if length:
             link.write(self._server.answer(memoryview(self._line)[:length]))
-            changed = changed or self._server.changed
-            length = link.read_line(self._line)
-        return changed
+        return length > 0
 
     def _signal(self):
         """Lights, sound, display; the wall clock once a minute, the heap once an hour.
@@ -172,7 +181,7 @@ class Loop:
         if recorded != self._shown_record or core.clock.s - self._shown_s >= SCREEN_EVERY_S:
             self._shown_record, self._shown_s = recorded, core.clock.s
             self._show_alarms()
-            self._board.display.show(self.screen.rows())
+            self._show(self.screen.rows())
         elif core.alarms.top() >= 0:
             self._show_alarms()  # a pause of the sound ends by time alone
         if core.clock.s - self._rtc_read_s >= RTC_EVERY_S:
@@ -189,6 +198,13 @@ class Loop:
         self._heap_s = self.pump.core.clock.s
         self._heap_used = gc.mem_alloc()
 
+    def _show(self, rows):
+        """A display that does not answer is no reason to stop; it starts anew when it does."""
+        try:
+            self._board.display.show(rows)
+        except OSError:
+            self._board.display.invalidate()
+
     def _show_alarms(self):
         board, core = self._board, self.pump.core
         priority = core.alarms.highest()
@@ -198,12 +214,23 @@ class Loop:
 
 
 def main():
-    """Runs the pump. Does not return."""
+    """Runs the pump. Does not return.
+
+    An error that nothing below expects is the end of this run: the motor is let go, the alarm is left sounding by
+    itself, and the watchdog, no longer fed, resets the board.
+    """
     board = Board()
-    loop = Loop(board)
-    loop.power_up()
-    while True:
-        board.wait(loop.turn())
+    try:
+        loop = Loop(board)
+        loop.power_up()
+        while True:
+            board.wait(loop.turn())
+    except Exception as error:
+        board.steps.halt()
+        board.steps.enable(False)
+        board.lights.show(HIGH)
+        board.sound.show(HIGH)
+        raise error
 
 
 if __name__ == "__main__":

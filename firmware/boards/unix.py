@@ -97,6 +97,13 @@ class Board:
         """True while the motor's supply is there (the external watchdog has not cut it)."""
         return self._motor_power.value() == 1
 
+    def unlock(self):
+        """Lets motion start again after a gate, once every edge has been taken; none can fall in between."""
+        irq = machine.disable_irq()
+        if self.contacts.all_taken():
+            self.steps.unlock()
+        machine.enable_irq(irq)
+
     def serial(self):
         """Serial number of the CPU, 16 hexadecimal digits."""
         return hexlify(machine.unique_id()).decode()

@@ -59,6 +59,10 @@ class Contacts:
         self._tail = (tail + 1) % _RING  # last: only now may the interrupt use this place
         return True
 
+    def all_taken(self):
+        """True when no edge waits to be taken."""
+        return self._tail == self._head
+
     def level(self, index):
         """Raw level of a contact now."""
         return self._pins[index].value()

@@ -79,7 +79,8 @@ class StepGenerator:
         self._steps = 0
         self._made = 0
         self._moving = False
-        self.gated = False
+        self.gated = False  # the grant in motion was cut by an interrupt
+        self.locked = False  # nothing may start until whoever reads the edges has heard why
 
     def enable(self, on):
         """Energise the motor, or let it go. It holds its position between steps only while energised."""
@@ -89,7 +90,7 @@ class StepGenerator:
         """Start `steps` (>= 1) usteps: the first `first_delay_us` from now, each next one `period_us` later.
 
         Both times are held to FLOOR_US or more. DIR is set that long before the first step (20 ns are
-        needed). False if a gate is latched: nothing was started. RuntimeError if a grant is still in motion.
+        needed). False while locked: nothing was started. RuntimeError if a grant is still in motion.
         """
         if steps < 1:
             raise ValueError("grant: steps must be 1 or more")
@@ -104,7 +105,7 @@ class StepGenerator:
         self._direction.value(1 if forward else 0)
         # A gate must fall before the words (nothing starts) or after them (they are stopped), never between.
         irq = disable_irq()
-        started = not self.gated
+        started = not self.locked
         if started:
             self._sm.active(1)
             self._sm.put(words)
@@ -132,7 +133,7 @@ class StepGenerator:
         return self._made
 
     def halt(self):
-        """End motion at the current ustep, empty the FIFO, release the gate. Usteps made of the grant."""
+        """End motion at the current ustep, empty the FIFO. Usteps made of the grant. A lock stays."""
         self.gated = False  # first: a gate that falls from here on stays latched
         sm = self._sm
         sm.active(0)
@@ -148,9 +149,13 @@ class StepGenerator:
         return made
 
     def gate(self):
-        """Stop at once and let nothing start until `halt`. For hard interrupts: allocates nothing."""
+        """Stop at once and let nothing start until `unlock`. For hard interrupts: allocates nothing."""
         self._sm.active(0)
-        self.gated = True
+        self.gated = self.locked = True
+
+    def unlock(self):
+        """Grants may start again: the edge that gated has been heard of (see `Board.unlock`)."""
+        self.locked = False
 
     def prove(self):
         """True if the state machine answers."""

@@ -168,7 +168,8 @@ class Boluses:
             if before(core.clock.s, core.clock.ms, run.end[0], run.end[1]):
                 continue
             if schedule.left[run.stream] == 0 and not (motion.flying and schedule.planned[run.stream]):
-                self._close(run, run.usteps, run.mass_ng, interrupted=0)
+                self._book(run, run.mass_ng)
+                self._note_end(run, run.usteps, run.mass_ng, interrupted=0)
                 ended = True
                 if run is core.pca and core.clinician.active:
                     self._resume_clinician()
@@ -177,15 +178,19 @@ class Boluses:
     def interrupt(self):
         """Ends whatever runs, now; the remainder is never resumed [H33]. Motion must have been halted."""
         core = self._core
+        ended = []
         for run in self._runs:
             if run.active:
                 made = run.usteps - core.motion.schedule.left[run.stream]
-                ng = mass_ng_of_usteps(made, core.ledger.pl_step, core.rx.concentration_ug_per_ml)
-                self._close(run, made, min(ng, run.mass_ng), interrupted=1)
+                ng = min(mass_ng_of_usteps(made, core.ledger.pl_step, core.rx.concentration_ug_per_ml), run.mass_ng)
+                self._book(run, ng)
+                ended.append((run, made, ng))
                 core.motion.schedule.stop(run.stream)
+        for run, made, ng in ended:  # only now: the next time must not count what was just ended as running
+            self._note_end(run, made, ng, interrupted=1)
 
-    def _close(self, run, usteps, mass_ng, interrupted):
-        """Books the end: history and lockout first, then the journal that makes them valid, then the record."""
+    def _book(self, run, mass_ng):
+        """Books the end: history and lockout first, then the journal that makes them valid."""
         core = self._core
         s, ms = core.now
         run.active = False
@@ -193,6 +198,11 @@ class Boluses:
         core.history.bolus_ended(s, ms, run.kind, mass_ng)
         core.lockouts.bolus_ended(s, ms, run is core.pca, core.rx.lockout_s)
         core.save()
+
+    def _note_end(self, run, usteps, mass_ng, interrupted):
+        """Records an end that is booked, with the next possible time."""
+        core = self._core
+        s, ms = core.now
         self._gather(False)
         mass = core.rx.bolus_ug * 1000 if run is core.pca else run.mass_ng
         when = decision.next_possible(self._standing, run is core.pca, mass, (s, ms))

@@ -67,6 +67,7 @@ class Core:
         self.primed = False
         self.needs_rx = True  # only a new signed prescription leads back to infusion
         self.clock_offset_s = 0
+        self.converted_s = 0  # when past mass was last restated in another drug, 0: never
         self.pressure_pa = 0
         self.flow_nl_per_h = 0  # commanded now
 
@@ -114,6 +115,7 @@ class Core:
             "fill_nl": self.reservoir.fill_nl, "fill_mark_nl": self.reservoir.mark_nl,
             "clock_offset": self.clock_offset_s + memory.CLOCK_ZERO, "alarms": self.alarms.latched_mask(),
             "pca_mark": self.pca.mark, "clinician_mark": self.clinician.mark,
+            "converted_s": self.converted_s,
         }  # fmt: skip
         values.update(memory.ledger_values(self.ledger))
         self.memory.write(values)

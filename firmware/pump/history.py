@@ -90,9 +90,9 @@ class _Ring:
             self.first = (self.first + 1) % self._size
             self.count -= 1
 
-    def room_to_convert(self):
-        """True when `convert` can write its copies beside the originals."""
-        return 2 * self.count <= self._size
+    def room_to_convert(self, more=0):
+        """True when `convert` can write its copies beside the originals, of which `more` are still to come."""
+        return 2 * (self.count + more) <= self._size
 
     def convert(self, numerator, denominator):
         """Restates every value by the factor, rounded up, in fresh entries behind the old ones.
@@ -132,6 +132,21 @@ class DoseHistory:
     def rate_replaced(self, s, ms, ug_per_day):
         """Notes that a basal rate was in force until (s, ms)."""
         self.rates.append(s, ms, ug_per_day)
+
+    def drop_expired(self, s, ms):
+        """Forgets what ended 24 h ago or longer."""
+        self.boluses.drop_expired(s, ms)
+        self.rates.drop_expired(s, ms)
+
+    def is_empty(self):
+        """True when nothing of the last 24 h is known."""
+        return len(self.boluses) == 0 and len(self.rates) == 0
+
+    def has_room(self, for_copies):
+        """Whether a prescription can be replaced: a rate more, and the copies of a conversion if it takes one."""
+        if for_copies:
+            return self.boluses.room_to_convert(0) and self.rates.room_to_convert(1)
+        return len(self.rates) < RATES
 
     def convert(self, numerator, denominator):
         """Restates past mass and rates in ug of the new drug, rounded up (another drug was prescribed)."""

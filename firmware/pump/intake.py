@@ -13,10 +13,14 @@ from pump.limits import Limits
 from pump.refusal import Refused
 from pump.reservoir import EMPTY_NL
 from pump.schedule import basal_interval
-from pump.units import capacity_ul, const, pl_per_ustep, volume_nl_of_mass
+from pump.units import DAY_S, capacity_ul, const, pl_per_ustep, volume_nl_of_mass
 
 RX_SLOT_BYTES = const(0x800)
 STAGED_S = const(180)
+MOST_RETURNED_UL = const(100_000)
+OLDEST_CLOCK_S = 1_577_836_800
+NEWEST_CLOCK_S = 4_102_444_800
+GRANT_NL = const(1_000)  # given back when the alarm cut the grant in motion
 DRUGS = ("test-fluid", "morphine", "hydromorphone")  # numbered in the records
 
 # A refill whose returned volume is off by more than this may be a pocket fill or a diversion [H17].
@@ -70,7 +74,7 @@ class Intake:
         rx = prescription.admit(
             document, signatures, override, self.provisioning, self._library, core.sequence, core.rx
         )
-        if core.reservoir.fill_nl and core.reservoir.remaining_nl() <= EMPTY_NL:
+        if core.reservoir.fill_nl and core.reservoir.remaining_nl() <= EMPTY_NL + GRANT_NL:
             raise Refused("reservoir_empty", {"key": "reservoir", "do": "refill before a prescription is loaded"})
         self._check_history(rx)
         return rx
@@ -78,29 +82,37 @@ class Intake:
     def _check_history(self, rx):
         """What was given already, and the rate in force until now, must fit the new limits [scenario: restart]."""
         core = self._core
-        factor = self._factor(rx)
-        if factor != (1, 1) and not (
-            core.history.boluses.room_to_convert() and core.history.rates.room_to_convert()
-        ):
-            raise Refused("rx_history_full", {"key": "drug", "do": "wait until older boluses are 24 h past"})
-        in_force = core.rx.basal_ug_per_day if core.rx else 0
         s, ms = core.now
+        core.history.drop_expired(s, ms)
+        factor = self._factor(rx)
+        if not core.history.has_room(factor != (1, 1)):
+            raise Refused("rx_history_full", {"key": "rx", "do": "wait until older boluses or rates are 24 h past"})
+        in_force = core.rx.basal_ug_per_day if core.rx else 0
         reason = Limits(rx, core.history, factor).admits(s, ms, self._boluses.pending(), in_force)
         if reason != limits.ACCEPTED:
             name = limits.REASONS[reason]
             raise Refused(name, {"key": name + "_ug", "do": "boluses given and basal must fit this window"})
 
     def _factor(self, rx):
-        """How past mass is restated in the new drug: mass of the new for mass of the old."""
+        """How past mass is restated in the new drug: mass of the new for mass of the old.
+
+        Once in 24 h: restating what was restated could let past mass shrink.
+        """
         old = self._core.rx
         if old is None or old.drug == rx.drug:
             return 1, 1
+        if self._core.converted_s and self._core.clock.s - self._core.converted_s < DAY_S:
+            raise Refused("rx_drug_changed_lately", {"key": "drug", "do": "wait 24 h after the last change of drug"})
+        if old.basal_ug_per_day == 0 and rx.equiv_prev_ug_per_day and self._core.history.is_empty():
+            return 1, 1  # nothing was given that could be restated
         if old.basal_ug_per_day == 0 or rx.equiv_prev_ug_per_day == 0:
             raise Refused("rx_no_equivalence", {"key": "equiv_prev_ug_per_day", "allowed": "a daily dose in ug"})
         return rx.equiv_prev_ug_per_day, old.basal_ug_per_day
 
     def recheck(self):
         """The staged prescription once more at the moment of its confirmation [LIB-06]. Raises Refused."""
+        if self.staged.sequence <= self._core.sequence:
+            raise Refused("rx_sequence", {"key": "sequence", "held": self.staged.sequence, "do": "sign it anew"})
         if not prescription.is_as_signed(self.staged):
             raise Refused("rx_changed", {"key": "prescription", "do": "load it again"})
         self._check_history(self.staged)
@@ -115,6 +127,7 @@ class Intake:
             core.history.rate_replaced(s, ms, core.rx.basal_ug_per_day)
         if factor != (1, 1):
             core.history.convert(factor[0], factor[1])
+            core.converted_s = max(1, s)
         core.ledger.set_fluid(pl_per_ustep(rx.syringe), rx.concentration_ug_per_ml)
         if core.reservoir.fill_nl == 0:
             core.reservoir.fill(rx.fill_ul * 1000)
@@ -180,6 +193,9 @@ class Intake:
             held = "%s %d ug/mL" % (drug, concentration_ug_per_ml)
             allowed = "%s %d ug/mL" % (rx.drug, rx.concentration_ug_per_ml)
             raise Refused("refill_fluid", {"key": "drug", "held": held, "allowed": allowed})
+        if returned_ul is not None and not 0 <= returned_ul <= MOST_RETURNED_UL:
+            allowed = "0 to %d uL" % MOST_RETURNED_UL
+            raise Refused("refill_returned", {"key": "returned_ul", "held": returned_ul, "allowed": allowed})
         expected_nl = core.reservoir.remaining_nl()
         core.reservoir.fill(fill_ul * 1000)
         self.watch_reservoir()
@@ -198,6 +214,8 @@ class Intake:
         core = self._core
         if core.diary.wall_offset_s is None:
             raise Refused("clock_unknown", {"key": "rtc", "do": "provision the real-time clock"})
+        if not OLDEST_CLOCK_S <= utc_s <= NEWEST_CLOCK_S:
+            raise Refused("clock_range", {"key": "utc_s", "held": utc_s, "allowed": "2020-01-01 to 2100-01-01"})
         old = core.clock_offset_s
         core.clock_offset_s = old + utc_s - core.diary.wall_s()
         core.diary.wall_offset_s += core.clock_offset_s - old

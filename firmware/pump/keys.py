@@ -99,6 +99,10 @@ class Keys:
         self._at_rest = next_ms == NEVER and not stuck
         return next_ms
 
+    def is_down(self, key):
+        """True while the key's contact says pressed."""
+        return self._raw[key] == 0
+
     def take(self):
         """The next event (START_SHORT, START_HOLD, STOP or ACK), or None."""
         if not self._waiting:

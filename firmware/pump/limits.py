@@ -8,7 +8,7 @@ rule is first met. Runs once a press, not in the delivery tick, so it may use in
 """
 
 from pump.clock import add, before, later
-from pump.history import PCA
+from pump.history import BOLUSES, PCA
 from pump.units import DAY_S, HOUR_S, const
 
 # Reasons, in the order in which they are looked for.
@@ -34,6 +34,7 @@ REASONS = (
 )  # fmt: skip
 
 FOUR_HOURS_S = const(14_400)
+SPARE = const(4)  # places of the history kept for what runs already
 
 NEVER = None
 
@@ -75,6 +76,8 @@ class Limits:
 
         `pending` are the boluses running or suspended at that instant. `counted`: PCA boluses obey the counts.
         """
+        if len(self._history.boluses) >= BOLUSES - SPARE:
+            return COUNT_24H  # the pump could not remember it for 24 h
         if counted:
             for window_s, most, reason in self._counts:
                 if most and self._count_free_at(window_s, most, s, ms, pending) != (s, ms):

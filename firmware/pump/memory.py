@@ -18,7 +18,7 @@ NAMES = (
     "pca_until_s", "pca_until_ms", "any_until_s", "any_until_ms",
     "lockout_s", "pca_running_ng", "clinician_running_ng",
     "pl_step", "concentration_ug_per_ml", "fill_nl", "fill_mark_nl",
-    "clock_offset", "alarms", "pca_mark", "clinician_mark",
+    "clock_offset", "alarms", "pca_mark", "clinician_mark", "converted_s",
 ) + tuple(
     what + "_" + account for what in ("base", "nl", "ng") for account in _ACCOUNTS
 )  # fmt: skip

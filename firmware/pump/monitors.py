@@ -5,6 +5,7 @@ on the board: nothing here knows what it runs on.
 """
 
 from pump import alarms as alarm
+from pump.core import PRIMING
 from pump.ledger import EXCESS
 from pump.motion_check import OVER, SECOND_CHANNEL, STALL, MotionCheck
 from pump.occlusion import OCCLUDED, TREND, OcclusionDetector
@@ -12,6 +13,7 @@ from pump.pressure_check import FAULT, SOON_MS, SUSPICIOUS, PressureCheck
 from pump.units import const
 
 RECOVERY_MS = const(1_000)  # a failed sensor is looked at so often, to see that it is well again
+PRIME_RISE_PA = const(20_000)  # 10 mL/h through three times the usual resistance
 SILENT_READINGS = const(3)  # a chip that does not answer this often in a row has failed
 _PUMPED_MASK = const(0xFFFFFFF)
 
@@ -33,6 +35,9 @@ class Monitors:
         self._made = 0  # usteps of the grant in flight that `_pumped_nl` holds already
         self._commanded = 0
         self._pumped_nl = self._pumped_rest = 0
+        self._told = None  # compliance and microstep that the detector knows
+        self._line_is_new = True
+        self._from_pa = 0  # pressure when motion began
 
     # -- readings
 
@@ -61,13 +66,28 @@ class Monitors:
     # -- therapy
 
     def configure(self):
-        """A prescription was confirmed: what is known of the line."""
-        self._occlusion.configure(self._core.rx.compliance_nl_per_kpa, self._core.ledger.pl_step)
+        """A prescription was confirmed: what is known of the line. The same set goes on as it was."""
+        told = (self._core.rx.compliance_nl_per_kpa, self._core.ledger.pl_step)
+        if told != self._told:
+            self._told = told
+            self._line_is_new = True
+            self._occlusion.configure(told[0], told[1])
+
+    def infusion_starts(self):
+        """The line is at its no-flow pressure: noted for a new line and after an occlusion, kept otherwise.
+
+        Stop and start must not hide a line that is closing: pressure against pumped volume goes on where it was.
+        """
+        core = self._core
+        if self._line_is_new or self._occlusion.result == OCCLUDED:
+            self._line_is_new = False
+            self._occlusion.start(core.clock.s, core.pressure_pa)
 
     def start(self):
-        """Forward motion begins from rest: the line is at its no-flow pressure, the screw where the encoder says."""
+        """Motion begins from rest: the screw is where the encoder says."""
         core = self._core
-        self._occlusion.start(core.clock.s, core.pressure_pa)
+        self._pressure.restart()
+        self._from_pa = core.pressure_pa
         self._encoder.start(self.encoder_raw, core.ledger.pl_step, core.motion.commanded)
         self._excess = self._made = 0
         self._commanded = core.motion.commanded
@@ -105,6 +125,8 @@ class Monitors:
         if core.infusing():
             self._judge_reservoir()
             self._judge_line()
+        elif core.state == PRIMING and core.pressure_pa - self._from_pa > PRIME_RISE_PA:
+            alarms.occur(alarm.OCCLUSION_DOWNSTREAM)  # an open end lets go: this one is shut, or not open at all
 
     def _judge_sensors(self, moving):
         alarms = self._core.alarms

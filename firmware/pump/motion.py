@@ -10,6 +10,7 @@ from pump.schedule import MAX_STEPS, MIN_PERIOD_US, Schedule
 from pump.units import const
 
 _SCHEDULED = const(-1)  # the grant came from the schedule, which knows its accounts
+LONGEST_PAUSE_MS = const(5_000)  # while a bolus runs a pulse is written at least this often, motion or none
 _LONGEST_MS = const(60_000)  # time that passed is looked at up to here; the schedule keeps one interval anyway
 
 # A bolus and the basal stream book under the same number in the schedule and in the ledger.
@@ -46,10 +47,10 @@ class Motion:
         self._s, self._ms = s, ms
         steps = self.schedule.plan()
         if steps:
-            book, planned = self._ledger.book, self.schedule.planned
-            book(BASAL, planned[BASAL])
-            book(PCA, planned[PCA])
-            book(CLINICIAN, planned[CLINICIAN])
+            planned = self.schedule.planned
+            self._ledger.book(BASAL, planned[BASAL])  # not through a local: a bound method is an allocation
+            self._ledger.book(PCA, planned[PCA])
+            self._ledger.book(CLINICIAN, planned[CLINICIAN])
             self._flight_us = self.schedule.last_us
             self._fly(_SCHEDULED, True, self.schedule.first_us, self.schedule.period_us, steps)
         return steps
@@ -78,7 +79,7 @@ class Motion:
         base = journal.COUNTERS
         w[base], w[base + 1], w[base + 2] = u[0], u[1], u[2]
         w[base + 3], w[base + 4], w[base + 5] = u[3], u[4], u[5]
-        lands_ms = self.lands_in_ms(s, ms) if self.flying else 0
+        lands_ms = self.lands_in_ms(s, ms) if self.flying else LONGEST_PAUSE_MS
         w[journal.PHASE] = self.phase | lands_ms << 4
         w[journal.ENCODER] = self.encoder_raw + (self._steps << 12 if self.flying else 0)
         self._pulse.write()

@@ -92,14 +92,14 @@ class OcclusionDetector:
     def start(self, now_s, no_flow_pa):
         """Infusion starts. `no_flow_pa` is the settled pressure before any flow.
 
-        A line that still holds what the last back-off left in it was most likely never opened; its tip is then taken
-        to be where it was, so that margins do not pile up from restart to restart.
+        A line that still holds what the last back-off left in it, or more because that was cut short, was most likely
+        never opened; its tip is then taken to be where it was, so that nothing piles up from restart to restart.
         """
         margin = no_flow_pa - self._no_flow_pa
-        still_there = BACK_OFF_MARGIN_PA // 2 < margin < BACK_OFF_MARGIN_PA * 3 // 2
-        if self.result != OCCLUDED or not still_there:
+        unrelieved = self.result == OCCLUDED and margin >= BACK_OFF_MARGIN_PA * 3 // 2
+        if self.result != OCCLUDED or margin <= BACK_OFF_MARGIN_PA // 2:
             self._no_flow_pa = no_flow_pa
-        self._start_pa = no_flow_pa
+        self._start_pa = self._no_flow_pa if unrelieved else no_flow_pa
         self._count = 0  # points kept
         self._next = 0  # where the next one goes
         self._lowest_pa = no_flow_pa

@@ -49,8 +49,8 @@ def check_order(order, provisioning, library, last_sequence, rx):
     """Returns if the order (form and signature proven) is allowed under `rx`; else Refused.
 
     Codes: order_not_provisioned, _serial, _sequence, _no_prescription, _rx, _no_lockout, _bolus_max,
-    _over_syringe, _duration. A time too short for 10 mL/h is no reason: the flow is capped and the bolus
-    takes longer (DEL-05).
+    _over_syringe, _needs_flow, _duration, _bolus_too_small. A time too short for 10 mL/h is no reason: the flow is
+    capped and the bolus takes longer (DEL-05).
     """
     rx_rules.check_address(order, provisioning, last_sequence, WHAT)
     if rx is None:
@@ -65,6 +65,10 @@ def check_order(order, provisioning, library, last_sequence, rx):
         raise refused("order_bolus_max", order, "ug", f"at most {entry.clinician_bolus_max_ug}")
     if rx_rules.exceeds_syringe(order.ug, rx):
         raise refused("order_over_syringe", order, "ug", f"what a full {rx.syringe} holds")
+    if not rx_rules.leaves_flow(rx):
+        raise Refused("order_needs_flow", {"key": "basal", "held": rx.flow_nl_per_h, "allowed": "9.9 mL/h or less"})
     if not entry.bolus_duration_min_s <= order.over_s <= drugs.MAX_CLINICIAN_BOLUS_S:
         allowed = f"{entry.bolus_duration_min_s} to {drugs.MAX_CLINICIAN_BOLUS_S}"
         raise refused("order_duration", order, "over_s", allowed)
+    if not rx_rules.lays_out(order.ug, order.over_s, rx):
+        raise refused("order_bolus_too_small", order, "ug", "a microstep or more, and one every 900 s or faster")

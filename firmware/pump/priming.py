@@ -20,12 +20,13 @@ class Priming:
         self.usteps_left = 0
         self._usteps = 0
 
-    def start(self, deadspace_ul):
-        """Begins; the motor is energised. Returns the volume in nL that will be moved."""
+    def prepare(self, deadspace_ul):
+        """Works out what the line still needs: what was moved before an interruption counts. Returns nL."""
         pl = self._core.ledger.pl_step
         wanted = deadspace_ul * 1000 * (100 + EXTRA_PERCENT) // 100 * 1000 // pl + LASH_USTEPS
         most = deadspace_ul * 1100 * 1000 // pl
-        self.usteps_left = max(1, min(wanted, most))
+        moved = self._core.ledger.volume_nl(PRIME) * 1000 // pl
+        self.usteps_left = max(1, min(wanted, most) - moved)
         self._usteps = 0
         self._period_us = max(5_000, pl * 9 // 25 + 1)  # 10 mL/h is 2777.8 nL/s: 0.36 us a picolitre
         return volume_nl_of_usteps(self.usteps_left, pl)

@@ -71,7 +71,7 @@ class Server:
         self.changed = False
         try:
             request = _parse(unseal(bytes(line)))
-            number = request.get("id")
+            number = _number(request.get("id"))
             method = self._methods.get(request["method"])
             if method is None:
                 raise BadRequest(METHOD_NOT_FOUND, "no method " + request["method"])
@@ -182,10 +182,16 @@ class Server:
         return {"first": first, "count": len(data) // 64, "data": hexlify(data).decode()}
 
 
+def _number(value):
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, str))):
+        raise BadRequest(INVALID_REQUEST, "id must be an integer or a text")
+    return value
+
+
 def _parse(body):
     try:
         request = json.loads(body)
-    except ValueError:
+    except (ValueError, RuntimeError, MemoryError):  # RuntimeError: nested deeper than the stack
         raise BadRequest(PARSE_ERROR, "the line is no JSON")
     if not isinstance(request, dict) or not isinstance(request.get("method"), str):
         raise BadRequest(INVALID_REQUEST, "a request is an object with a method")

@@ -54,6 +54,8 @@ LONGEST_WAIT_MS = const(5_000)  # sensors are read at least this often
 REPEAT_STOPS = const(3)  # stop keys while infusing ...
 REPEAT_WINDOW_S = const(600)  # ... within this time [ALM-19]
 PAUSED_LONG_S = const(600)  # [ALM-20]
+ARMED_S = const(180)
+NOT_ARMED = const(-1)
 
 RESET_POWER = const(1)
 RESET_WATCHDOG = const(3)
@@ -77,6 +79,7 @@ class Pump:
         self._stops = [-REPEAT_WINDOW_S] * REPEAT_STOPS  # when the stop key last ended an infusion
         self._stop_turn = 0
         self._no_at_power_up = 1
+        self._armed_s = NOT_ARMED  # when priming was made ready
         self._segment_s = 0
         self._segment_usteps = 0
         self._reset_while_infusing = False
@@ -112,7 +115,12 @@ class Pump:
     def self_tested(self, failed_driver):
         """Result of the board's self-test: -1 passed, else the number of the driver that failed."""
         self.core.diary.note(records.SELF_TEST, (int(failed_driver < 0), failed_driver))
-        if failed_driver >= 0:
+        if failed_driver < 0:
+            self.core.alarms.condition_gone(alarm.SELF_TEST)
+            self.core.alarms.clear(alarm.SELF_TEST)
+            if self.core.state == ALARM and not self.core.alarms.stops():
+                self.core.enter(STOPPED, BY_BOOT)
+        else:
             self.core.needs_rx = True
             self.core.alarms.raise_(alarm.SELF_TEST)
             self.core.enter(ALARM, BY_BOOT)
@@ -140,8 +148,8 @@ class Pump:
             self.keys.settled(contact, level, clock.s, clock.ms)
 
     def tell_rtc(self, rtc_s):
-        """The RTC's time in Unix seconds, proven; once a minute. It goes into the next pulse."""
-        recovery.remember_rtc(self.core, rtc_s)
+        """The RTC's time in Unix seconds, proven; once a minute. It goes into the next pulse, if it can be believed."""
+        recovery.remember_rtc(self.core, rtc_s if recovery.rtc_agrees(self.core, rtc_s) else 0)
         self.core.diary.wall_offset_s = rtc_s - self.core.clock.s + self.core.clock_offset_s
 
     def edge(self, contact, level, s, ms):
@@ -150,6 +158,8 @@ class Pump:
             self.door_open = level == 1
         elif contact == SYRINGE:
             self.syringe_off = level == 1
+            if self.syringe_off:
+                self.core.needs_rx = True  # whatever is put in is another syringe until a clinician says so
         elif contact == PCA_NO or contact == PCA_NC:
             self.pendant.edge(contact == PCA_NO, level, s, ms)
         else:
@@ -167,19 +177,34 @@ class Pump:
         return self.intake.load(document, signatures, override, blocked)
 
     def prime(self):
-        """Fills the line. Returns the volume in nL. Raises Refused."""
+        """Makes ready to fill the line: the start key, pressed within ARMED_S, begins it [H13].
+
+        Returns the volume in nL. Raises Refused: a line is filled once, before its therapy begins.
+        """
         core = self.core
         if core.rx is None or core.needs_rx:
             raise Refused("prime_no_prescription", {"key": "rx", "do": "load and confirm a prescription first"})
         if core.state != STOPPED or self.door_open or self.syringe_off:
             allowed = "stopped, door closed"
             raise Refused("prime_state", {"key": "state", "held": STATES[core.state], "allowed": allowed})
-        core.motor.halt()
-        core.motor.enable(True)
-        nl = self.priming.start(core.rx.deadspace_ul)
-        core.enter(PRIMING, BY_LINK)
-        self._start_motion()
+        if core.primed or core.started:
+            raise Refused("prime_done", {"key": "line", "held": "full", "do": "start the infusion"})
+        nl = self.priming.prepare(core.rx.deadspace_ul)
+        if nl > core.reservoir.remaining_nl():
+            raise Refused("prime_volume", {"key": "deadspace_ul", "held": core.rx.deadspace_ul, "do": "refill first"})
+        self._armed_s = core.clock.s
         return nl
+
+    def _prime_armed(self):
+        return self._armed_s >= 0 and self.core.clock.s - self._armed_s <= ARMED_S
+
+    def _prime_on_key(self):
+        core = self.core
+        self._armed_s = NOT_ARMED
+        core.motor.halt()  # a gate that was latched while nothing moved
+        core.motor.enable(True)
+        core.enter(PRIMING, BY_KEY)
+        self._start_motion()
 
     def cancel(self):
         """Therapy ended by the clinician: stops, and only a new prescription leads back [LIM-27]."""
@@ -188,6 +213,8 @@ class Pump:
             self._stop(STOPPED, BY_LINK)
         core.started = False
         core.needs_rx = True
+        self.intake.discard()
+        core.alarms.condition_gone(alarm.PAUSED_LONG)
         core.diary.note(records.RX_END, (core.sequence,))
         core.save_all()
 
@@ -227,11 +254,11 @@ class Pump:
     def _infuse(self):
         core = self.core
         if self.boluses.running() and self.boluses.finish_due():
-            if not self.boluses.running():
-                core.enter(INFUSING, BY_PLAN)
+            core.enter(BOLUS if self.boluses.running() else INFUSING, BY_PLAN)
             self._note_flow()
         if not core.motion.flying and not self.keys.stop_pending:
-            core.motion.go(core.clock.s, core.clock.ms)
+            if core.motion.go(core.clock.s, core.clock.ms) == 0 and self.boluses.running():
+                core.motion.write_pulse(core.clock.s, core.clock.ms)  # a cut is to find how far the bolus had come
         if core.clock.s - self._segment_s >= HOUR_S:
             self._close_segment()
 
@@ -239,7 +266,9 @@ class Pump:
         """The nearest deadline, at most LONGEST_WAIT_MS."""
         core = self.core
         wait_ms = LONGEST_WAIT_MS
-        if core.state == PRIMING:
+        if self.keys.stop_pending:
+            wait_ms = LONGEST_WAIT_MS  # gated: nothing is granted until the key has spoken
+        elif core.state == PRIMING:
             wait_ms = self._prime_on()
         elif self.relief.active:
             wait_ms = self.relief.step()
@@ -317,8 +346,11 @@ class Pump:
         if core.state == ALARM and self._only_door():
             core.alarms.clear(alarm.DOOR)
             core.enter(STOPPED, BY_KEY)
-        if core.state == STOPPED and self._may_start():
-            self._start()
+        if core.state == STOPPED and self._may_move():
+            if core.primed:
+                self._start()
+            elif self._prime_armed():
+                self._prime_on_key()
 
     def _only_door(self):
         """The door is closed again, and it was the only thing that stopped the pump."""
@@ -326,12 +358,12 @@ class Pump:
             return False
         return not self.core.alarms.stops_beside(alarm.DOOR)
 
-    def _may_start(self):
+    def _may_move(self):
+        """Whether the start key may begin motion: confirmed, closed, gripped, no alarm, the stop key up, not empty."""
         core = self.core
-        ready = core.rx is not None and not core.needs_rx and core.primed
-        return ready and not (self.door_open or self.syringe_off or core.alarms.stops()) and (
-            not core.reservoir.is_empty()
-        )
+        if core.rx is None or core.needs_rx or self.door_open or self.syringe_off or core.alarms.stops():
+            return False
+        return not (self.keys.stuck or self.keys.is_down(STOP_KEY) or core.reservoir.is_empty())
 
     def _start(self):
         """Infusion begins, or goes on after an ordinary stop."""
@@ -345,6 +377,7 @@ class Pump:
         core.started = True
         core.alarms.condition_gone(alarm.PAUSED_LONG)
         core.enter(INFUSING, BY_KEY)
+        self.monitors.infusion_starts()
         self._segment_s = core.clock.s
         self._segment_usteps = core.ledger.usteps[BASAL_ACCOUNT]
         self._note_flow()
@@ -407,6 +440,7 @@ class Pump:
             self._stop(STOPPED, BY_KEY)
         self.relief.stop()
         self.intake.adopt()
+        core.alarms.condition_gone(alarm.PAUSED_LONG)
         self.monitors.configure()
         core.alarms.clear_gone()
         core.enter(ALARM if core.alarms.stops() else STOPPED, BY_KEY)
@@ -424,7 +458,8 @@ class Pump:
             core.enter(ALARM, BY_ALARM)
         if not (core.alarms.active(alarm.DOOR) and not core.alarms.stops_beside(alarm.DOOR)):
             core.needs_rx = True
-        if occluded and not (self.door_open or self.syringe_off):
+        alone = not core.alarms.stops_beside(alarm.OCCLUSION_DOWNSTREAM)
+        if occluded and alone and not (self.door_open or self.syringe_off):
             self.relief.start(self.monitors.no_flow_pa(), self.monitors.compliance_nl_per_kpa())
         core.save_all()
 

@@ -15,9 +15,10 @@ from pump.ledger import ACCOUNTS, EXCESS
 from pump.refusal import Refused
 from pump.units import DAY_S, USTEPS_PER_REV, const, volume_nl_of_usteps
 
+RTC_AGREES_S = const(2)  # and 100 ppm between the two crystals
 RTC_BACKWARD_S = const(2)  # the clock may seem to step back this much by rounding
 ENCODER_MARGIN_USTEPS = const(20)  # twice the sensor's non-linearity of 1 degree [AS5600 data sheet]
-NEXT_PULSE_MS = const(10)  # while it moves, the next pulse is written this soon after a grant
+NEXT_PULSE_MS = const(500)  # the next pulse is written this soon after a grant, with the busiest wake-up between
 
 
 class Report:
@@ -41,7 +42,7 @@ def restore(core, rtc_s, rtc_proven):
     pulse_found = core.pulse.restore()
     if values is None and not pulse_found and memory.is_blank(core.nv):
         core.boot = 1
-        remember_rtc(core, rtc_s)
+        remember_rtc(core, rtc_s if rtc_proven else 0)
         core.diary.boot = core.boot
         return report
     report.journal_ok = values is not None and pulse_found
@@ -61,7 +62,7 @@ def restore(core, rtc_s, rtc_proven):
         _block_a_day(core)
     core.boot += 1
     core.diary.boot = core.boot
-    remember_rtc(core, rtc_s)
+    remember_rtc(core, rtc_s if rtc_proven else 0)
     return report
 
 
@@ -74,7 +75,7 @@ def _restore_time(core, values, pulse_found, rtc_s, rtc_proven, report):
     if pulse_found and before(last[0], last[1], words[journal.MONO_S], words[journal.MONO_MS]):
         last = (words[journal.MONO_S], words[journal.MONO_MS])
     core.clock.s, core.clock.ms = last
-    if not (pulse_found and rtc_proven):
+    if not (pulse_found and rtc_proven and words[journal.RTC_S]):
         return last
     # A second is lost to rounding: a lockout may grow by it, never shrink.
     by_rtc_s = words[journal.RTC_MONO_S] + (rtc_s - journal.RTC_EPOCH_S) - words[journal.RTC_S] - 1
@@ -90,16 +91,30 @@ def _restore_time(core, values, pulse_found, rtc_s, rtc_proven, report):
 
 
 def remember_rtc(core, rtc_s):
-    """Ties the RTC to the monotonic clock, in the words of the next pulse."""
+    """Ties the RTC to the monotonic clock, in the words of the next pulse. 0: no proven time to tie it to."""
     words = core.pulse.words
     words[journal.RTC_S] = max(0, rtc_s - journal.RTC_EPOCH_S)
     words[journal.RTC_MONO_S] = core.clock.s
+
+
+def rtc_agrees(core, rtc_s):
+    """Whether the RTC has gone on as the monotonic clock has since they were tied together [TIM-04].
+
+    One that was set, or that reads wrong, is no proof of anything. With nothing to compare it is believed.
+    """
+    words = core.pulse.words
+    if not words[journal.RTC_S]:
+        return True
+    gone_s = core.clock.s - words[journal.RTC_MONO_S]
+    off_s = rtc_s - journal.RTC_EPOCH_S - words[journal.RTC_S] - gone_s
+    return -RTC_AGREES_S <= off_s <= RTC_AGREES_S + gone_s // 10_000
 
 
 def _restore_state(core, values, report):
     core.boot, core.sequence = values["boot"], values["sequence"]
     core.started, core.primed = bool(values["started"]), bool(values["primed"])
     core.rx_slot, core.rx_crc = values["rx_slot"] & 1, values["rx_crc"]
+    core.converted_s = values["converted_s"]
     core.clock_offset_s = values["clock_offset"] - memory.CLOCK_ZERO
     report.alarms = values["alarms"]
     lock = core.lockouts
@@ -146,9 +161,7 @@ def _restore_history(core, values, cut, report):
             nl = volume_nl_of_usteps(usteps, core.ledger.pl_step)
             report.cut_boluses.append((run.kind, usteps, nl, mass_ng, cut[0], cut[1]))
     if not report.time_proven and core.lockouts.any_end != (0, 0):
-        now = core.now
-        until = add(now[0], now[1], lockout_s)
-        core.lockouts.block_until(until[0], until[1])
+        core.lockouts.bolus_ended(core.clock.s, core.clock.ms, True, lockout_s)  # as if one had just ended
     return ok
 
 

@@ -10,6 +10,8 @@ from pump import units
 from pump.refusal import Refused, refused
 
 FLOW_TOLERANCE_PERCENT = 1
+BOLUS_FLOW_NL_PER_H = 100_000  # what a basal must leave of the machine's flow for a bolus
+SLOWEST_STEP_S = 900  # the schedule holds a microstep every 1000 s at the slowest
 
 # An occlusion shows once max(50 uL, 5 kPa x compliance) are stored; that must take at most 2.4 h (H15).
 OCCLUSION_MIN_NL = 50_000
@@ -108,6 +110,18 @@ def _is_machine_flow(basal_ug_per_day, concentration_ug_per_ml):
     return units.MIN_FLOW_NL_PER_H * per_nl_per_h <= scaled <= units.MAX_FLOW_NL_PER_H * per_nl_per_h
 
 
+def leaves_flow(rx):
+    """Whether the basal leaves the machine enough flow for a bolus beside it."""
+    return rx.flow_nl_per_h <= units.MAX_FLOW_NL_PER_H - BOLUS_FLOW_NL_PER_H
+
+
+def lays_out(ug, duration_s, rx):
+    """Whether a bolus of `ug` over `duration_s` is a microstep or more, and none of them too far from the next."""
+    nl = units.volume_nl_of_mass(ug, rx.concentration_ug_per_ml)
+    usteps = units.usteps_of_volume(nl, units.pl_per_ustep(rx.syringe))
+    return usteps >= 1 and duration_s <= usteps * SLOWEST_STEP_S
+
+
 def _check_bolus(rx, entry):
     # Without a patient bolus its times may be 0 (then no clinician bolus can be ordered either), or in range.
     if rx.bolus_ug or rx.lockout_s:
@@ -116,13 +130,15 @@ def _check_bolus(rx, entry):
         _check_bolus_duration(rx, entry)
     if rx.bolus_ug == 0:
         return
-    if rx.flow_nl_per_h >= units.MAX_FLOW_NL_PER_H:
-        raise refused("rx_bolus_needs_flow", rx, "flow_nl_per_h", "less than the 10 mL/h the machine has")
+    if not leaves_flow(rx):
+        raise refused("rx_bolus_needs_flow", rx, "flow_nl_per_h", "0.1 mL/h less than the 10 mL/h the machine has")
     if exceeds_syringe(rx.bolus_ug, rx):
         raise refused("rx_bolus_over_syringe", rx, "bolus_ug", f"what a full {rx.syringe} holds")
     least_nl = entry.bolus_min_usteps * units.pl_per_ustep(rx.syringe) // 1000 + 1
     if units.volume_nl_of_mass(rx.bolus_ug, rx.concentration_ug_per_ml) < least_nl:
         raise refused("rx_bolus_too_small", rx, "bolus_ug", f"at least {least_nl} nL")
+    if not lays_out(rx.bolus_ug, rx.bolus_duration_s, rx):
+        raise refused("rx_bolus_too_slow", rx, "bolus_duration_s", f"a microstep every {SLOWEST_STEP_S} s or faster")
 
 
 def _check_bolus_duration(rx, entry):

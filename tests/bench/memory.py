@@ -22,23 +22,26 @@ class Witness(UnixTarget):
 
     def __init__(self, *args: Any):
         super().__init__(*args)
-        self.held: list[int] = []  # each midnight, after a collection, less what there was before the firmware
-        self._told: list[tuple[int, int]] = []  # ms, and all that is allocated, as the pump says
+        self.held: dict[int, int] = {}  # day -> at its start, after a collection, less what was before the firmware
+        self._told: list[tuple[int, int]] = []  # day, and all that is allocated, as the pump says
 
     def truth(self) -> dict[str, Any]:
         truth = super().truth()
-        self.held.append(truth["heap_used"])
+        self.held.setdefault(self._day(), truth["heap_used"])
         return truth
 
     def exchange(self, line: bytes, timeout_ms: int = 5000) -> bytes:
         answer = super().exchange(line, timeout_ms)
         result = unframe(answer).get("result")
         if isinstance(result, dict) and "heap_used" in result:
-            self._told.append((self.now_ms, result["heap_used"]))
+            self._told.append((self._day(), result["heap_used"]))
         return answer
 
     def told_on(self, day: int) -> list[int]:
-        return [bytes_ for ms, bytes_ in self._told if ms // 1000 // DAY_S == day]
+        return [bytes_ for on, bytes_ in self._told if on == day]
+
+    def _day(self) -> int:
+        return self.now_ms // 1000 // DAY_S
 
 
 def figures() -> Iterator[Figure]:
@@ -72,7 +75,7 @@ def _held(witness: Witness, written_s: list[float]) -> Figure:
         growth <= held[1] * TOLERANCE,
         f"firmware and world, 8-byte words, without {_list(flash)} bytes of the log's simulated flash",
         f"it grew by {growth / (LOOKED_AT[-1] - LOOKED_AT[1]):.0f} bytes a day in the second half",
-        {"with_flash": witness.held, "flash": flash},
+        {"with_flash": list(witness.held.values()), "flash": flash},
     )
 
 

@@ -210,6 +210,7 @@ class Rig:
     def prime(self):
         """Begins to fill the line."""
         self._linked(self.pump.prime)
+        self.key("start", 200)
 
     def clinician_bolus(self, ug, over_s):
         """An authenticated order. Returns the reason it was refused for, or None."""
