@@ -19,15 +19,34 @@ class Boluses:
         self._runs = (core.pca, core.clinician)
         self._next = None
         self._next_known = False
+        self._touched_at = None
+        self._touch_reason = 0
+        self._touch_next = (records.NO_TIME, 0)
 
     # -- requests
 
-    def request_pca(self, contact, faulted=False):
-        """A demand: the patient's button, pressed at `contact` (s, ms), let go now. Returns the reason, 0 accepted."""
+    def touch(self, contact):
+        """The patient's button closes at `contact` (s, ms): a press counts from here, so it is judged here."""
+        mass_ng = self._pca_ng()
+        self._touched_at = contact
+        self._touch_reason = self._decide(True, mass_ng, contact)
+        self._touch_next = self._next_time(self._touch_reason, True, mass_ng, contact)
+
+    def request_pca(self, contact):
+        """A demand: the patient's button, pressed at `contact` (s, ms), let go now. Returns the reason, 0 accepted.
+
+        Judged at its contact; what has stopped the pump since still refuses it.
+        """
         core = self._core
-        mass_ng = core.rx.bolus_ug * 1000 if core.rx else 0
-        reason = self._decide(True, mass_ng, contact, faulted)
-        next_s, next_ms = self._next_time(reason, True, mass_ng)
+        if self._touched_at != contact:
+            self.touch(contact)
+        mass_ng = self._pca_ng()
+        reason, (next_s, next_ms) = self._touch_reason, self._touch_next
+        if reason == limits.ACCEPTED:
+            now_refused = self._decide(True, mass_ng, core.now)
+            if now_refused and now_refused <= limits.RUNNING or now_refused == limits.RESERVOIR:
+                reason = now_refused
+                next_s, next_ms = self._next_time(reason, True, mass_ng, core.now)
         nl = self._volume_nl(mass_ng)
         payload = (contact[0], contact[1], reason, next_s, next_ms, nl)
         core.diary.note(records.PCA_DECISION, payload)
@@ -41,8 +60,8 @@ class Boluses:
         """An authenticated order of `ug` over `over_s`. Returns the reason, 0 accepted."""
         core = self._core
         mass_ng, now = ug * 1000, core.now
-        reason = self._decide(False, mass_ng, now, False)
-        next_s, next_ms = self._next_time(reason, False, mass_ng)
+        reason = self._decide(False, mass_ng, now)
+        next_s, next_ms = self._next_time(reason, False, mass_ng, now)
         nl = self._volume_nl(mass_ng)
         core.diary.note(records.CLINICIAN_DECISION, (now[0], now[1], reason, next_s, next_ms, nl))
         if reason == limits.ACCEPTED:
@@ -58,7 +77,7 @@ class Boluses:
         if not core.infusing() or core.rx.bolus_ug == 0 or core.alarms.blocks_bolus():
             return None
         if not self._next_known:
-            self._gather(False)
+            self._gather()
             self._next = decision.next_possible(self._standing, True, core.rx.bolus_ug * 1000, core.now)
             self._next_known = True
         return self._next
@@ -71,13 +90,15 @@ class Boluses:
         """What runs, as the windows count it."""
         return [run.pending(run.end) for run in self._runs if run.active]
 
-    def _decide(self, is_pca, mass_ng, at, faulted):
-        self._gather(faulted)
+    def _pca_ng(self):
+        return self._core.rx.bolus_ug * 1000 if self._core.rx else 0
+
+    def _decide(self, is_pca, mass_ng, at):
+        self._gather()
         return decision.refusal(self._standing, is_pca, mass_ng, at, self._fits_reservoir(mass_ng))
 
-    def _gather(self, faulted):
+    def _gather(self):
         core, standing = self._core, self._standing
-        standing.fault = faulted
         standing.alarmed = core.alarms.blocks_bolus()
         standing.infusing = core.infusing()
         standing.log_failed = core.diary.failed
@@ -96,10 +117,10 @@ class Boluses:
         core = self._core
         return volume_nl_of_mass(mass_ng, core.rx.concentration_ug_per_ml) // 1000 if core.rx else 0
 
-    def _next_time(self, reason, is_pca, mass_ng):
+    def _next_time(self, reason, is_pca, mass_ng, at):
         """(s, ms) for the records; NO_TIME where no time can be named. An accepted request tells it at its end."""
         if reason != limits.ACCEPTED and decision.has_next_time(reason):
-            when = decision.next_possible(self._standing, is_pca, mass_ng, self._core.now)
+            when = decision.next_possible(self._standing, is_pca, mass_ng, at)
             if when is not limits.NEVER:
                 return when
         return records.NO_TIME, 0
@@ -175,6 +196,16 @@ class Boluses:
                     self._resume_clinician()
         return ended
 
+    def next_after_cut(self, run, mass_ng):
+        """When a bolus like the one that a power cut ended could be next, (s, ms), or (NO_TIME, 0)."""
+        core = self._core
+        if core.limits is None:
+            return records.NO_TIME, 0
+        self._gather()
+        mass_ng = self._pca_ng() if run is core.pca else mass_ng
+        when = decision.next_possible(self._standing, run is core.pca, mass_ng, core.now)
+        return (records.NO_TIME, 0) if when is limits.NEVER else when
+
     def interrupt(self):
         """Ends whatever runs, now; the remainder is never resumed [H33]. Motion must have been halted."""
         core = self._core
@@ -203,7 +234,7 @@ class Boluses:
         """Records an end that is booked, with the next possible time."""
         core = self._core
         s, ms = core.now
-        self._gather(False)
+        self._gather()
         mass = core.rx.bolus_ug * 1000 if run is core.pca else run.mass_ng
         when = decision.next_possible(self._standing, run is core.pca, mass, (s, ms))
         next_s, next_ms = (records.NO_TIME, 0) if when is limits.NEVER else when

@@ -10,21 +10,22 @@ from pump.clock import add, before, later
 class Standing:
     """What a decision rests on, gathered by the pump at the instant of the request.
 
-    fault, held, alarmed, infusing, log_failed: booleans. pca, clinician: `Bolus` objects. `lockouts`, `windows`: of
+    held, alarmed, infusing, log_failed: booleans. pca, clinician: `Bolus` objects. `lockouts`, `windows`: of
     `limits`. lockout_s: of the prescription.
     """
 
     def __init__(self, pca, clinician, lockouts):
         self.pca, self.clinician, self.lockouts = pca, clinician, lockouts
-        self.fault = self.held = self.alarmed = self.infusing = self.log_failed = False
+        self.held = self.alarmed = self.infusing = self.log_failed = False
         self.windows = None
         self.lockout_s = 0
 
 
 def refusal(standing, is_pca, mass_ng, at, fits_reservoir):
-    """The first reason why a bolus of `mass_ng`, asked for at the instant `at`, may not start, or ACCEPTED."""
-    if is_pca and standing.fault:
-        return limits.PENDANT
+    """The first reason why a bolus of `mass_ng`, asked for at the instant `at`, may not start, or ACCEPTED.
+
+    A faulty pendant gives no press at all, so it is no reason here.
+    """
     if standing.held:
         return limits.HOLD
     if standing.alarmed:

@@ -30,7 +30,6 @@ class Pendant:
 
     def __init__(self):
         self.fault = False
-        self.faulted_now = False  # of the press just taken; a faulty pendant gives none, so it stays False
         self.contact_s = self.contact_ms = self.held_ms = 0  # of the press just taken
         self.demand = False
         self._queue = [0] * (QUEUE * 4)
@@ -94,6 +93,10 @@ class Pendant:
         unrest = ms_between(self._unrest_s, self._unrest_ms, s, ms)
         self.fault = unrest > FAULT_MS
         return -1 if self.fault else FAULT_MS + 1 - unrest
+
+    def touched_at(self, s, ms):
+        """True when both contacts have just said pressed, at (s, ms)."""
+        return self._touched and self._touch_s == s and self._touch_ms == ms
 
     def take(self):
         """True when there was a press: then `contact_s`, `contact_ms`, `held_ms` and `demand` describe it."""

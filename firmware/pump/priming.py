@@ -1,6 +1,6 @@
 """Fills the line before the patient is connected, and takes up the lash of the screw [DEL-31..34, H13].
 
-Bounded to 1.1 x the dead space, counted apart, part of no therapy total and of no limit.
+Bounded to 1.1 x the dead space and the lash, counted apart, part of no therapy total and of no limit.
 """
 
 from pump import records
@@ -24,7 +24,7 @@ class Priming:
         """Works out what the line still needs: what was moved before an interruption counts. Returns nL."""
         pl = self._core.ledger.pl_step
         wanted = deadspace_ul * 1000 * (100 + EXTRA_PERCENT) // 100 * 1000 // pl + LASH_USTEPS
-        most = deadspace_ul * 1100 * 1000 // pl
+        most = deadspace_ul * 1100 * 1000 // pl + LASH_USTEPS
         moved = self._core.ledger.volume_nl(PRIME) * 1000 // pl
         self.usteps_left = max(1, min(wanted, most) - moved)
         self._usteps = 0

@@ -96,11 +96,12 @@ class Pump:
         was_moving = report.was in (INFUSING, BOLUS, PRIMING)
         words = (reset_cause, int(was_moving), int(report.time_proven), report.off_s, int(report.journal_ok), 0)
         core.diary.note(records.BOOT, words)
-        for payload in report.cut_boluses:
-            core.diary.note(records.BOLUS_CUT, payload)
         core.needs_rx = True
         if core.rx:
             self.intake.prepare()
+        for run, usteps, nl, mass_ng, end in report.cut_boluses:
+            next_s, next_ms = self.boluses.next_after_cut(run, mass_ng)
+            core.diary.note(records.BOLUS_CUT, (run.kind, usteps, nl, end[0], end[1], next_s, next_ms))
         core.enter(STOPPED, BY_BOOT)
         if not report.journal_ok:
             core.alarms.occur(alarm.CONFIG)
@@ -162,6 +163,8 @@ class Pump:
                 self.core.needs_rx = True  # whatever is put in is another syringe until a clinician says so
         elif contact == PCA_NO or contact == PCA_NC:
             self.pendant.edge(contact == PCA_NO, level, s, ms)
+            if self.pendant.touched_at(s, ms):
+                self.boluses.touch((s, ms))
         else:
             self.keys.edge(contact, level, s, ms)
 
@@ -233,8 +236,7 @@ class Pump:
         self.monitors.step(self.door_open, self.syringe_off, self.pendant.fault or self.keys.stuck)
         if self.core.alarms.stops() and core.state != ALARM:
             self._alarm()
-        if self.door_open or self.syringe_off:
-            self.relief.stop()  # the interrupt has gated it; nothing moves with an open door
+        self.relief.hold(self.door_open or self.syringe_off)  # nothing moves with an open door
         if core.diary.failed:
             self._log_failed()
         if core.infusing():
@@ -257,7 +259,8 @@ class Pump:
             core.enter(BOLUS if self.boluses.running() else INFUSING, BY_PLAN)
             self._note_flow()
         if not core.motion.flying and not self.keys.stop_pending:
-            if core.motion.go(core.clock.s, core.clock.ms) == 0 and self.boluses.running():
+            core.motion.go(core.clock.s, core.clock.ms)
+            if not core.motion.flying and self.boluses.running():
                 core.motion.write_pulse(core.clock.s, core.clock.ms)  # a cut is to find how far the bolus had come
         if core.clock.s - self._segment_s >= HOUR_S:
             self._close_segment()
@@ -327,7 +330,7 @@ class Pump:
             words = (contact[0], contact[1], pendant.held_ms, int(pendant.demand))
             self.core.diary.note(records.PRESS, words)
             if pendant.demand:
-                self.last_refusal = self.boluses.request_pca(contact, pendant.faulted_now)
+                self.last_refusal = self.boluses.request_pca(contact)
                 self._bolus_may_run()
 
     def clinician_bolus(self, document, signature):
@@ -391,7 +394,6 @@ class Pump:
 
     def _stop_key(self):
         core = self.core
-        self.relief.stop()
         if core.infusing():
             self._stop(STOPPED, BY_KEY)
             if self._stopped_too_often():

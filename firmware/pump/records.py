@@ -69,7 +69,7 @@ TYPES = {
     SELF_TEST: ("self_test", ("passed", "failed_driver")),
     BOLUS_SUSPENDED: ("bolus_suspended", ("kind", "suspended", "usteps_left")),
     FAULT: ("fault", ("source", "code")),
-    BOLUS_CUT: ("bolus_cut", ("kind", "usteps", "nl", "mass_ng", "end_s", "end_ms")),
+    BOLUS_CUT: ("bolus_cut", ("kind", "usteps", "nl", "end_s", "end_ms", "next_s", "next_ms")),
 }  # fmt: skip
 
 NO_TIME = const(-1)  # next_s of a decision that has no next time

@@ -32,7 +32,7 @@ class Report:
         self.encoder_raw = 0
         self.steps_in_flight = 0
         self.alarms = 0
-        self.cut_boluses = []  # payloads of BOLUS_CUT records
+        self.cut_boluses = []  # (Bolus, usteps booked, nL, prescribed ng, when it was cut)
 
 
 def restore(core, rtc_s, rtc_proven):
@@ -159,7 +159,7 @@ def _restore_history(core, values, cut, report):
             core.lockouts.bolus_ended(cut[0], cut[1], run is core.pca, lockout_s)
             usteps = core.ledger.usteps[run.stream] - values[name + "_mark"]
             nl = volume_nl_of_usteps(usteps, core.ledger.pl_step)
-            report.cut_boluses.append((run.kind, usteps, nl, mass_ng, cut[0], cut[1]))
+            report.cut_boluses.append((run, usteps, nl, mass_ng, cut))
     if not report.time_proven and core.lockouts.any_end != (0, 0):
         core.lockouts.bolus_ended(core.clock.s, core.clock.ms, True, lockout_s)  # as if one had just ended
     return ok

@@ -15,6 +15,7 @@ UNBOOKED = const(-2)  # retraction is booked by `_credit`, once it is over
 LASH_ALLOWANCE_NL = const(5_000)
 PERIOD_US = const(10_300)  # 97 microsteps/s, the fastest the machine goes
 READ_AGAIN_MS = const(20)
+LOOK_AGAIN_MS = const(5_000)
 
 
 class Relief:
@@ -24,6 +25,7 @@ class Relief:
         self._core = core
         self._plan = BackOff()
         self.active = False
+        self._held = False
 
     def start(self, no_flow_pa, compliance_nl_per_kpa):
         """Begins at the present pressure. Motion has been halted."""
@@ -34,9 +36,10 @@ class Relief:
         self._from_pa = core.pressure_pa
         self._usteps = 0
         self.active = True
+        self._held = False
 
     def stop(self):
-        """Ends it where it stands (door, stop key, finished), credits what was retracted and lets the motor go."""
+        """Ends it where it stands, credits what was retracted and lets the motor go."""
         if not self.active:
             return
         self.active = False
@@ -54,6 +57,16 @@ class Relief:
         core.diary.note(records.BACK_OFF, payload)
         core.save_all()
 
+    def hold(self, held):
+        """Stands still while the door or the clamp is open, and goes on afterwards."""
+        core = self._core
+        if not self.active or held == self._held:
+            return
+        self._held = held
+        if held and core.motion.halt(core.clock.s, core.clock.ms):
+            self.ended()
+        core.motor.enable(not held)
+
     def ended(self):
         """A reverse grant has ended: counts it."""
         self._usteps += self._core.motion.last_made
@@ -61,6 +74,8 @@ class Relief:
     def step(self):
         """Decides from the latest pressure; grants the next retraction. Returns ms to the next look."""
         core = self._core
+        if self._held:
+            return LOOK_AGAIN_MS
         if core.motion.flying:
             return core.motion.lands_in_ms(core.clock.s, core.clock.ms)
         pl = core.ledger.pl_step

@@ -87,6 +87,21 @@ def test_a_watchdog_reset_while_infusing_stays_stopped(rig):
     assert rig.state == "alarm"
 
 
+@pytest.mark.parametrize("off_by_s, proven", [(0, True), (600, False), (-600, False)])
+def test_a_clock_that_disagrees_proves_nothing(rig, off_by_s, proven):
+    """TIM-04, LIM-03: the RTC is compared with the monotonic clock; one that was set makes the lockout start anew."""
+    rig.press()
+    rig.run(3 * MIN_MS)
+    rig.pump.tell_rtc(rig.plant.rtc.unix_s() + off_by_s)
+    rig.run(MIN_MS)
+    rig.cut(10 * MIN_MS)
+    assert rig.pump.report.time_proven is proven
+    rig.prescribe(RX)
+    rig.run(20 * MIN_MS)
+    rig.press()
+    assert last_reason(rig) == (None if proven else "lockout")
+
+
 # --- a prescription between load and confirmation
 
 
@@ -126,6 +141,51 @@ def test_only_the_start_key_confirms(rig):
     assert rig.pump.core.rx is before and rig.pump.intake.staged is not None
     rig.key("start", 2500)
     assert rig.pump.core.rx is not before and rig.pump.intake.staged is None
+
+
+# --- filling the line
+
+
+def made_ready():
+    """A pump that may fill its line as soon as its start key is pressed."""
+    rig = Rig()
+    assert rig.load(RX) is None
+    rig.key("start", 2500)
+    rig.pump.prime()
+    rig.run(1_000)
+    return rig
+
+
+@pytest.mark.parametrize("wait_ms, state", [(170_000, "priming"), (190_000, "stopped")])
+def test_a_line_is_filled_by_a_finger_on_the_pump(wait_ms, state):
+    """DEL-31, DEL-32, H13: the link makes ready; nothing moves before the key, and it waits 3 min for it."""
+    rig = made_ready()
+    rig.run(wait_ms)
+    assert rig.state == "stopped" and rig.plant.runs == []
+    rig.key("start")
+    assert rig.state == state
+
+
+def test_a_line_is_filled_once():
+    """DEL-33: a full line is not filled again."""
+    rig = made_ready()
+    rig.key("start")
+    rig.run(3 * MIN_MS)
+    assert rig.state == "stopped" and rig.pump.core.primed
+    with pytest.raises(Refused) as refused:
+        rig.pump.prime()
+    assert refused.value.code == "prime_done"
+
+
+def test_filling_ends_when_pressure_rises():
+    """H13: an open end lets go; 20 kPa more than at the start is a HIGH alarm, within 50 uL."""
+    rig = made_ready()
+    rig.key("start")
+    for _ in range(100):
+        rig.plant.pressure.pa += 250
+        rig.run(100)
+    assert rig.state == "alarm" and active(rig) == ["occlusion_downstream"]
+    assert not rig.pump.core.primed and rig.plant.position() * 140 < 50_000
 
 
 # --- faults

@@ -84,6 +84,7 @@ class Boluses:
         entry["t_end"] = max(self._clock(record.boot - 1, end_ms) / 1000, entry["t_start"] or 0.0)
         entry["result"] = "interrupted"
         entry["ul"] = ul(record.payload["nl"])
+        entry["next_possible_s"] = self._then(record, "next")
 
     def running(self) -> dict[str, dict[str, Any]]:
         """Kind -> entry of what has not ended."""

@@ -97,7 +97,9 @@ class Session:
             while taken == BLOCK:
                 first = self.chain.next_sequence
                 answer = yield Ask("records.read", {"from": first, "max": BLOCK})
-                taken = self.chain.add(bytes.fromhex(answer.result["data"]))
+                taken = answer.result["count"]
+                if first == self.chain.next_sequence:  # else another drain has read them meanwhile
+                    self.chain.add(bytes.fromhex(answer.result["data"]))
         except LinkSilent:
             return
 

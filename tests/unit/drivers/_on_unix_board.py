@@ -111,6 +111,12 @@ def gated_by(world, board, act, **keys):
     equal(board.steps.gated, True)
     equal(board.steps.grant(True, 5_000, 5_000, 5) if not board.steps.busy() else False, False)
     equal(board.steps.halt(), 10)
+    board.unlock()  # the edge has not been taken yet: it stays shut
+    equal(board.steps.grant(True, 5_000, 5_000, 1), False)
+    out = [0, 0, 0]
+    while board.contacts.take(out):
+        pass
+    board.unlock()
     equal(board.steps.grant(True, 5_000, 5_000, 1), True)
 
 

@@ -90,8 +90,8 @@ def test_a_stop_in_any_cycle_never_counts_too_few(bench):
         assert bench.sm.core.pins == 0, "STEP is left low, or the next rise would be none"
 
 
-def test_gate_stops_at_once_and_lets_nothing_start_until_halt(bench):
-    """ALS-13."""
+def test_gate_stops_at_once_and_lets_nothing_start_until_it_is_unlocked(bench):
+    """ALS-13, DEL-28: ending the grant that was cut is not hearing why it was cut."""
     bench.steps.grant(True, 5000, 5000, 5)
     run_each(bench, 12_000)
     bench.steps.gate()
@@ -101,6 +101,10 @@ def test_gate_stops_at_once_and_lets_nothing_start_until_halt(bench):
     assert bench.steps.halt() == 2
     assert bench.steps.made() == 2
     assert not bench.steps.busy()
+    assert not bench.steps.grant(True, 5000, 5000, 1)
+    run_each(bench, 6000)
+    assert len(bench.rises()) == 2
+    bench.steps.unlock()
     assert bench.steps.grant(True, 5000, 5000, 1)
     run_each(bench, 6000)
     assert len(bench.rises()) == 3

@@ -148,11 +148,11 @@ def test_edges_without_polls_between():
 
 
 def test_stuck_key():
-    """ALM-24: a key held more than 30 s is stuck until it is released."""
+    """ALM-24: a key held more than 10 s is stuck until it is released."""
     for key in (START, STOP_KEY, ACK_KEY):
         panel = Panel()
         panel.level(key, 0)
-        panel.wait(30_000)
+        panel.wait(10_000)
         assert not panel.keys.stuck
         panel.wait(1)
         assert panel.keys.stuck
@@ -166,7 +166,7 @@ def test_held_at_power_up_says_nothing():
     panel = Panel()
     panel.keys.settled(STOP_KEY, 0, panel.t // 1000, panel.t % 1000)
     panel.keys.settled(START, 0, panel.t // 1000, panel.t % 1000)
-    panel.wait(30_001)
+    panel.wait(10_001)
     assert panel.events == [] and panel.keys.stuck
     panel.level(START, 1)
     panel.level(STOP_KEY, 1)

@@ -368,10 +368,11 @@ def test_bolus_duration():
 
 
 def test_bolus_needs_a_flow_that_is_left():
-    """A basal of 10 mL/h leaves the machine nothing for a bolus."""
+    """A basal of 10 mL/h leaves the machine nothing for a bolus; one needs 0.1 mL/h at least."""
     free = {"limit_1h_ug": "none", "limit_4h_ug": "none", "limit_24h_ug": "none"}
     assert code(FLUID, basal_ug_per_day=240_000, **free) == "rx_bolus_needs_flow"
-    assert code(FLUID, basal_ug_per_day=239_999, **free) is None
+    assert code(FLUID, basal_ug_per_day=237_601, **free) == "rx_bolus_needs_flow"
+    assert code(FLUID, basal_ug_per_day=237_600, **free) is None
     assert code(FLUID, basal_ug_per_day=240_000, bolus_ug=0, **free) is None
 
 
