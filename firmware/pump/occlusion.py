@@ -105,7 +105,9 @@ class OcclusionDetector:
         self._lowest_pa = no_flow_pa
         self._total_nl = 0
         self._last_nl = NOT_YET
-        self._readings = 0  # in the open point
+        self._readings = 0  # in the open point; with its start and sums, made here and not in the tick
+        self._open_nl = self._open_pa = self._sum_nl = self._sum_pa = self._sum_drop = 0
+        self._edge_pa = self._edge_ul_per_h = 0
         self._held_s = NOT_YET
         self._over = 0  # readings in a row above the absolute limit
         self._high_s = NOT_YET
@@ -365,6 +367,9 @@ class BackOff:
     """
 
     READINGS = const(3)
+
+    def __init__(self):
+        self.start(0, 0, DEFAULT_COMPLIANCE)
 
     def start(self, pressure_pa, no_flow_pa, compliance_nl_per_kpa, lash_nl=LASH_NL):
         """Begins. `compliance_nl_per_kpa`: what the rise showed, `OcclusionDetector.measured_compliance_nl_per_kpa()`;

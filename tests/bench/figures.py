@@ -40,7 +40,10 @@ def options() -> argparse.Namespace:
     parser.add_argument("--long", action="store_true", help="also what takes many minutes: a month of false alarms")
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS), help="some groups of figures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    if wanted.json and not wanted.json.parent.is_dir():
+        parser.error(f"--json held {wanted.json}; allowed: a file in a folder that exists")
+    return wanted
 
 
 def main() -> int:

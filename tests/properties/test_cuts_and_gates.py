@@ -4,6 +4,7 @@ import pytest
 from model.reference import Prescription
 from model.rig import Rig
 from model.witness import Witness
+from pump.refusal import Refused
 
 RX = Prescription(basal_ug_per_day=14_400, bolus_ug=100, bolus_duration_s=120, lockout_s=1_800)
 SYRINGES = [("bd-10", 10_000), ("bd-50", 50_000)]
@@ -80,11 +81,13 @@ def test_a_slow_bolus_that_power_cuts_between_its_steps_ended_no_earlier_than_th
 
 
 @pytest.mark.parametrize("concentration, ug, over_s", [(25_000, 1, 60), (1_000, 1, 7_200), (1_000, 1, 21_600)])
-def test_a_clinician_bolus_that_cannot_be_laid_out_is_refused_or_given(concentration, ug, over_s):
+def test_a_clinician_bolus_that_cannot_be_laid_out_is_refused(concentration, ug, over_s):
     """Less than a ustep, or more than 1000 s between two: said at once, never an error in the pump."""
     rig, witness = therapy(Prescription(concentration_ug_per_ml=concentration, lockout_s=60))
     witness.ordered_ng = ug * 1000
-    rig.clinician_bolus(ug, over_s)
+    with pytest.raises(Refused) as refused:
+        rig.clinician_bolus(ug, over_s)
+    assert refused.value.code == "order_bolus_too_small"
     rig.run(10_000)
     assert rig.state in ("infusing", "bolus")
 

@@ -103,9 +103,11 @@ def test_entries_are_ordered_by_request():
 
 def test_power_cuts_a_bolus():
     """LOG-08."""
-    cut = record("bolus_cut", 400_000, boot=2, kind=1, usteps=620, nl=25_595, end_s=1031, end_ms=500)
+    cut = record("bolus_cut", 400_000, boot=2, kind=1, usteps=620, nl=25_595, end_s=1031, end_ms=500,
+                 next_s=2831, next_ms=500)  # fmt: skip
     (found,) = boluses(decision(1000, 0), start(1200), cut)
     assert (found["result"], found["t_end"], found["ul"]) == ("interrupted", 31.5, 25.595)
+    assert found["next_possible_s"] is not None
     assert boluses(cut) == []
 
 

@@ -5,7 +5,6 @@ from pump.bolus import Bolus
 from pump.history import CLINICIAN, PCA
 
 NOW = (10_000, 0)
-FLAGS = ("fault", "held", "alarmed", "infusing", "log_failed")
 
 
 class Windows:
@@ -34,31 +33,29 @@ def reason(made, is_pca=True, mass_ng=100_000, fits=True, at=NOW):
 def test_every_combination_gives_the_first_reason():
     """DEL-09, LIM-12: 2^9 of them; accepted only when nothing speaks against it."""
     order = (
-        limits.PENDANT, limits.HOLD, limits.ALARM, limits.NOT_INFUSING, limits.NO_PCA, limits.LOG_FAILED,
-        limits.RUNNING, limits.LOCKOUT, limits.LIMIT_4H, limits.RESERVOIR,
+        limits.HOLD, limits.ALARM, limits.NOT_INFUSING, limits.NO_PCA, limits.LOG_FAILED, limits.RUNNING,
+        limits.LOCKOUT, limits.LIMIT_4H, limits.RESERVOIR,
     )  # fmt: skip
     for bits in range(1 << len(order)):
         against = [bits >> k & 1 for k in range(len(order))]
         made = standing()
-        made.fault, made.held, made.alarmed = against[0], against[1], against[2]
-        made.infusing = not against[3]
-        made.log_failed = against[5]
-        if against[6]:
+        made.held, made.alarmed, made.log_failed = against[0], against[1], against[4]
+        made.infusing = not against[2]
+        if against[5]:
             made.pca.begin((9_990, 0), (9_990, 0), 100, 100_000, 120_000, 0)
-        if against[7]:
+        if against[6]:
             made.lockouts.block_until(NOW[0] + 1, 0)
-        made.windows.reason = limits.LIMIT_4H if against[8] else limits.ACCEPTED
-        found = reason(made, mass_ng=0 if against[4] else 100_000, fits=not against[9])
+        made.windows.reason = limits.LIMIT_4H if against[7] else limits.ACCEPTED
+        found = reason(made, mass_ng=0 if against[3] else 100_000, fits=not against[8])
         expected = [order[k] for k in range(len(order)) if against[k]]
         assert found == (expected[0] if expected else limits.ACCEPTED), against
 
 
-def test_a_clinician_minds_neither_pendant_nor_pca_dose():
-    """A broken cord, or no patient bolus prescribed, holds no clinician's bolus back."""
+def test_no_patient_bolus_is_prescribed():
+    """DEL-09: a press for nothing is refused as that, and not for a lockout that runs."""
     made = standing()
-    made.fault = True
-    assert reason(made, is_pca=False) == limits.ACCEPTED
-    assert reason(made, is_pca=True) == limits.PENDANT
+    made.lockouts.block_until(NOW[0] + 1, 0)
+    assert reason(made, mass_ng=0) == limits.NO_PCA
 
 
 def test_a_second_bolus_while_one_runs():
