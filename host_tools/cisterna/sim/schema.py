@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -312,6 +313,20 @@ AnyAction = Annotated[
 ]  # fmt: skip
 
 
+SUMMARY_KEYS = (
+    "title", "target", "sim_s", "wall_s", "state", "pumped_ul", "delivered_ul", "booked_ul", "booked_ug", "boluses",
+    "alarms", "peak_window_ug", "primed_ul", "released_ul", "reboots", "refusals", "log",
+)  # fmt: skip
+
+
+def _summary_key(key: str) -> str:
+    """A dotted path into the summary; what lies deeper is known only once it is there."""
+    if key.split(".")[0] not in SUMMARY_KEYS:
+        allowed = "one of " + ", ".join(SUMMARY_KEYS)
+        raise PydanticCustomError("cisterna", "{allowed}", {"held": key, "allowed": allowed})
+    return key
+
+
 def _pair(value: object) -> tuple[float, float]:
     numbers = value if isinstance(value, list) else []
     good = len(numbers) == 2 and all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
@@ -323,7 +338,7 @@ def _pair(value: object) -> tuple[float, float]:
 class Expect(Strict):
     """One thing the summary must show. `key` is dotted; list places count from 0."""
 
-    key: Annotated[str, Field(min_length=1)]
+    key: Annotated[str, AfterValidator(_summary_key)]
     equals: Any = None
     min: Number | None = None
     max: Number | None = None

@@ -8,13 +8,14 @@ from cisterna.errors import LinkSilent, PumpRefused, TargetFailed
 from cisterna.link.records import BLOCK, Chain, Record
 from cisterna.pharmacy import keys, provision
 from cisterna.sim import clinic
-from cisterna.sim.agenda import Agenda, Ask, Script
+from cisterna.sim.agenda import Agenda, Ask, At, Script
 from cisterna.sim.schema import Scenario
 from cisterna.sim.trace import Row
 
 T0_MS = 900_000  # world time of t = 0, unless the line takes longer to fill
 PRIME_UL_PER_S = 10_000 / 3600 * 0.8  # 10 mL/h at most; a fifth to spare
 PRIME_LASH_MS = 30_000  # and half a minute for the lash of the screw
+WAIT_MS = 100  # how often a trace row looks whether the link is free
 PREPARE_MS = 200_000  # power-up to prescription confirmed, and connected to started
 
 
@@ -42,6 +43,7 @@ class Session:
         self.rows: list[Row] = []
         self.booked_base: dict[str, Any] = {}  # the pump's `state` just before t = 0
         self.state: dict[str, Any] = {}  # the last one heard
+        self._acting = 0  # clinicians at work on the link
         self._boots: dict[int, int] = {}  # boot -> world ms at the pump's monotonic 0
         self._keys = keys.bench_keys()
         self.clinic = clinic.Clinic(self._keys, scenario.pump, scenario.prescription.model_dump())
@@ -112,12 +114,15 @@ class Session:
         if not self.powered:
             self.refuse(t_ms, do, "off")
             return
+        self._acting += 1
         try:
             yield from script()
         except PumpRefused as refusal:
             self.refuse(t_ms, do, refusal.code)
         except LinkSilent:
             self.refuse(t_ms, do, "link" if self.powered else "off")
+        finally:
+            self._acting -= 1
 
     def every(self, period_ms: int, script: Callable[[], Script]) -> None:
         """Play `script` at t = 0 and each period after it, up to the end."""
@@ -130,9 +135,14 @@ class Session:
         self.agenda.at(self.t0_ms, lambda: turn(self.t0_ms))
 
     def row(self) -> Script:
-        """One row of the trace: the world at this instant, and what the pump says of it."""
+        """One row of the trace: the world at this instant, and what the pump says of it.
+
+        Whoever acts has the link to himself: a trace changes no moment of what it looks at.
+        """
         truth = self.target.truth()
         t_s = (self.agenda.now_ms - self.t0_ms) / 1000
+        while self._acting:
+            yield At(self.agenda.now_ms + WAIT_MS)
         state = "off"
         if truth["powered"]:
             try:

@@ -52,7 +52,7 @@ def test_holds(wanted):
         ({"key": "boluses.2.result", "equals": "x"}, "but boluses has no place 2; there is: 0 to 1"),
         ({"key": "alarms.0.code", "equals": "x"}, "but alarms has no place 0; there is: nothing"),
         ({"key": "log.size", "equals": 1}, "but log has no 'size'; there is: records, verified"),
-        ({"key": "status", "equals": 1}, "but the summary has no 'status'; there is: state, reboots"),
+        ({"key": "primed_ul", "equals": 1}, "but the summary has no 'primed_ul'; there is: state, reboots"),
         ({"key": "state.x", "equals": 1}, "but state is 'infusing', which has no 'x'"),
         ({"key": "boluses.-1.result", "equals": 1}, "but boluses is a list, where '-1' is no place"),
     ],

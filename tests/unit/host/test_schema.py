@@ -144,11 +144,15 @@ def test_all_shipped_scenarios_are_valid():
             "expect.0 held []; allowed: exactly one of equals, min, max, within",
         ),
         (
-            changed(more='[[expect]]\nkey = "a"\nmin = 1\nmax = 2'),
+            changed(more='[[expect]]\nkey = "statt"\nmin = 1'),
+            'expect.0.key held "statt"; allowed: one of title, target',
+        ),
+        (
+            changed(more='[[expect]]\nkey = "reboots"\nmin = 1\nmax = 2'),
             'expect.0 held ["max", "min"]; allowed: exactly one',
         ),
         (
-            changed(more='[[expect]]\nkey = "a"\nwithin = [2, 1]'),
+            changed(more='[[expect]]\nkey = "reboots"\nwithin = [2, 1]'),
             "expect.0.within held [2, 1]; allowed: [low, high]",
         ),
         ("title = ", "not TOML: "),
