@@ -104,3 +104,44 @@ def test_the_log_tells_when_power_was_off():
     boots = [record.payload for record in run.records if record.name == "boot"]
     assert [boot["was_infusing"] for boot in boots] == [0, 1]
     assert boots[1]["time_proven"] == 1 and boots[1]["off_s"] == pytest.approx(300, abs=12)
+
+
+@pytest.mark.parametrize(
+    "meddling",
+    [("880s press button='stop'",), ("880s door open=true", "900s door open=false")],
+    ids=["stop key", "door"],
+)
+def test_the_back_off_goes_on_after_a_stop_key_or_a_door(meddling):
+    """OCC-05, H14: what interrupts the retraction does not leave the line full of pressure."""
+    summary = play("30min", "10min occlude", *meddling, "20min clear", basal_ug_per_day=24_000)
+    assert codes(summary)[0] == "occlusion_downstream"
+    assert 0 <= summary["released_ul"] <= 10
+
+
+def test_stopping_and_starting_hides_no_closing_line():
+    """OCC-03, OCC-04, H14: pressure against pumped volume goes on where it was, and the patient's level stays known."""
+    meddling = [f"{t}min press button='{key}'" for t in (33, 36) for key in ("stop", "start")]
+    meddling[1::2] = [action.replace("min", ".2min") for action in meddling[1::2]]
+    whole = play("1h", "30min occlude", "50min clear", basal_ug_per_day=12_000)
+    cut = play("1h", "30min occlude", *meddling, "50min clear", basal_ug_per_day=12_000)
+    assert codes(whole) == codes(cut) == ["occlusion_downstream"]
+    assert abs(whole["alarms"][0]["t_on"] - cut["alarms"][0]["t_on"]) < 60
+    assert cut["released_ul"] <= 10
+
+
+def test_a_press_counts_at_its_contact():
+    """DEL-09, LIM-01: what stood at the contact decides, not what stands when the finger lets go."""
+    stopped = play(
+        "10min", "5min press button='stop'", "6min press hold_ms=2500", "361s press button='start'", lockout_s=60
+    )
+    assert results(stopped) == ["not_infusing"]
+    for hold_ms in (100, 200):
+        summary = play("20min", "5min clinician_bolus ug=20 over_s=300", f"599.9s press hold_ms={hold_ms}")
+        assert results(summary) == ["delivered", "delivered"]
+
+
+def test_all_records_are_read_once():
+    """LOG-07: more records than one block, and two readers at the end of an hour."""
+    presses = [f"{20 * k}s press" for k in range(1, 17)]
+    summary = play("1h", *presses, lockout_s=600, bolus_ug=50, bolus_duration_s=60)
+    assert len(summary["boluses"]) == 16 and summary["log"]["verified"] is True
