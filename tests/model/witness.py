@@ -35,6 +35,7 @@ class Witness:
         self.last_reason = None
         self.reigns = []  # (true ms, prescription)
         self._locks = []  # [kind, true ms of the end, longest lockout since in ms]
+        self._tied = True  # the RTC was proven at the last power-up
         self._usteps = {}  # kind -> (usteps promised, usteps on the account before)
         self._state = "self_test"
         self._stretch = None  # (pump's ms, usteps of basal) when infusion began
@@ -181,7 +182,9 @@ class Witness:
         rig.cut(off_ms, proven, ticks_ms)
         back_ms = rig.mono_ms()
         assert back_ms <= cut_mono_ms + off_ms, "the pump counts time that did not pass"
-        if proven:
+        # A clock that was lost at the last power-up has nothing to be compared with, until the next one.
+        counts, self._tied = proven and self._tied, proven
+        if counts:
             assert back_ms >= cut_mono_ms + off_ms - 3000, "time off that is proven does not count"
         lockout_ms = 1000 * self.model.rx.lockout_s
         for bolus in running:
@@ -191,7 +194,7 @@ class Witness:
             self.model.cut(bolus, end_ms)
             self._locks.append([bolus.kind, cut_true_ms, lockout_ms])
         self._usteps.clear()
-        if not proven:
+        if not counts:
             self.model.time_lost(back_ms)
             if self._locks:
                 self._locks.append(["time", rig.plant.now_ms, lockout_ms])
