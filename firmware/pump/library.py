@@ -1,8 +1,8 @@
 """The drug library: what may be prescribed, by drug, route and site. Doses in ug, times in s, volumes in uL.
 
 Bench defaults, no clinical advice. A concentration is an entry of a list, never free (LIB-02). Every figure
-is a hard limit but `basal_soft_max_ug_per_day`, above which the pump warns. The library is part of the
-image.
+is a hard limit but `basal_soft_max_ug_per_day`, which `rx_rules.warnings` names and nothing shows yet. The
+library is part of the image.
 """
 
 from collections import namedtuple

@@ -11,10 +11,11 @@ from cisterna.bench.unix_target import UnixTarget
 from cisterna.sim import expect, runner, schema
 from hil.play import text
 
-LONG = {"ninety-days"}  # minutes: `make soak`
+LONG = {"ninety-days"}  # `.ci/run` plays it by `make soak`
+WHY = "takes minutes: make soak"
 SHIPPED = [
     pytest.param(
-        file, marks=[pytest.mark.skipif(file.stem in LONG and not os.environ.get("CISTERNA_SOAK"), reason="soak")]
+        file, marks=[pytest.mark.skipif(file.stem in LONG and not os.environ.get("CISTERNA_SOAK"), reason=WHY)]
     )
     for file in sorted(paths.SCENARIOS.glob("*.toml"))
 ]
