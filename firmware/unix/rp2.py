@@ -181,31 +181,42 @@ class StateMachine:
         return self
 
 
-class Flash:
-    """Block device over `start` .. `start + len` of the flash, which must lie in the log's region (0x100000,
-    1 MB).
-    """
+_STORAGE_BYTES = 0x140000  # what the image keeps for storage, at the end of the flash (`image/`)
+_LOG_START = 0x40000  # of it: the part that is simulated
+_SECTOR = 4096
+_PAGE = 256
 
-    def __init__(self, start=0x100000, len=0x100000):
-        if start < 0x100000 or start + len > 0x200000 or start % 4096 or len % 4096:
-            raise ValueError(f"Flash(start=0x{start:x}, len=0x{len:x}): sectors in 0x100000 to 0x200000 are simulated")
+
+class Flash:
+    """Block device over `start` .. `start + len` of the storage, of which only the log's region is simulated."""
+
+    def __init__(self, start=0, len=_STORAGE_BYTES):
+        if start < _LOG_START or start + len > _STORAGE_BYTES or start % _SECTOR or len % _SECTOR:
+            raise ValueError(
+                f"Flash(start=0x{start:x}, len=0x{len:x}): sectors in 0x{_LOG_START:x} to 0x{_STORAGE_BYTES:x} "
+                "are simulated"
+            )
         world = machine.attached()
         self._touch = world.timeline.touch
         self._flash = world.flash
-        self._start = start - 0x100000
-        self._blocks = len // 4096
+        self._start = start - _LOG_START
+        self._blocks = len // _SECTOR
 
     def readblocks(self, block, buf, off=0):
         self._touch()
-        self._flash.read(self._start + block * 4096 + off, buf)
+        self._flash.read(self._start + block * _SECTOR + off, buf)
 
     def writeblocks(self, block, buf, off=None):
-        """Without `off` the block is erased first; with it, bits are only cleared."""
+        """Without `off` the block is erased first; with it, bits are only cleared. Whole pages only: the chip would
+        program what lies behind a shorter buffer, too.
+        """
         self._touch()
+        if (off or 0) % _PAGE or len(buf) % _PAGE:
+            raise ValueError(f"Flash.writeblocks: {len(buf)} bytes at {off}; pages of {_PAGE} can be programmed")
         if off is None:
-            self._flash.erase(self._start // 4096 + block)
+            self._flash.erase(self._start // _SECTOR + block)
             off = 0
-        self._flash.program(self._start + block * 4096 + off, buf)
+        self._flash.program(self._start + block * _SECTOR + off, buf)
 
     def ioctl(self, op, arg=0):
         """1 to 3 (init, deinit, sync) do nothing; 4 number of blocks, 5 their size, 6 erases block `arg`."""
@@ -213,7 +224,7 @@ class Flash:
         if op == 4:
             return self._blocks
         if op == 5:
-            return 4096
+            return _SECTOR
         if op == 6:
-            self._flash.erase(self._start // 4096 + arg)
+            self._flash.erase(self._start // _SECTOR + arg)
         return 0

