@@ -37,6 +37,9 @@ STEP_MACHINE = const(0)
 LIGHT_MACHINE = const(4)
 SOUND_MACHINE = const(5)
 
-# Log region of the flash, in bytes.
-LOG_START = const(0x100000)
+# Regions of the flash, in bytes from the start of its storage region (image/README.md): the files of a development
+# board, and the log.
+FILES_START = const(0)
+FILES_LENGTH = const(0x40000)
+LOG_START = const(0x40000)
 LOG_LENGTH = const(0x100000)

@@ -33,6 +33,17 @@ class Diary:
         except OSError:
             self.failed = True
 
+    def room_wanted(self):
+        """Whether `make_room` has work to do."""
+        return not self.failed and self._log.room_wanted()
+
+    def make_room(self):
+        """Erases flash ahead of the log, which no interrupt can break into: nothing may move."""
+        try:
+            self._log.make_room()
+        except OSError:
+            self.failed = True
+
     def alarm(self, event, code, action, restored):
         """A change of an alarm: event is records.ALARM_ON, _ACK or _OFF."""
         if event == records.ALARM_ON:

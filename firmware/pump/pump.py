@@ -239,6 +239,9 @@ class Pump:
         self.relief.hold(self.door_open or self.syringe_off)  # nothing moves with an open door
         if core.diary.failed:
             self._log_failed()
+        if not core.motion.flying and core.diary.room_wanted():
+            core.diary.make_room()  # between two grants: while flash is erased no key could stop a motor
+            return 1
         if core.infusing():
             self._infuse()
         elif core.state == STOPPED:

@@ -17,6 +17,7 @@ RECORD_BYTES = const(64)
 FORMAT = "<IHBBIHHII7i8sI"
 PAYLOAD_WORDS = const(7)
 WALL_CLOCK_SET = const(1)
+_BLANK = b"\xff" * RECORD_BYTES
 
 # type -> (name, names of its payload words)
 BOOT = const(1)
@@ -79,8 +80,10 @@ KINDS = (None, "pca", "clinician")
 class RecordLog:
     """Append-only ring of records on a NOR flash block device (4096 B sectors, bits only fall until erased).
 
-    The sector ahead is erased when it is entered, so the oldest 64 records make room at a time. A record that a power
-    cut tore fails its CRC and is passed over: the next one takes the place behind it with the same number.
+    The oldest 64 records make room at a time. An erase takes 45 to 400 ms with interrupts off, so that no key could stop
+    a motor meanwhile: the caller does it ahead, with `make_room`, while nothing moves. Only who never does, and writes a
+    whole sector full, has it done by `append`. A record that a power cut tore fails its CRC and is passed over: the next
+    one takes the place behind it with the same number.
     """
 
     def __init__(self, flash):
@@ -92,6 +95,8 @@ class RecordLog:
         self.next_sequence = 0
         self.previous = bytes(8)
         self._find_end()
+        ahead = self._ahead()
+        self._erased = ahead if self._is_blank(ahead) else None  # the sector that is known to be blank
 
     def append(self, boot, kind, s, ms, utc_s, rx_hash, payload, flags=0):
         """Writes one record and returns its sequence number. Raises OSError when the flash refuses."""
@@ -103,12 +108,35 @@ class RecordLog:
         struct.pack_into("<I", buf, 60, crc32(memoryview(buf)[:60]))
         block, place = divmod(self._slot, self._in_sector)
         if place == 0:
-            self._flash.ioctl(6, block)
+            if self._erased != block:
+                self._flash.ioctl(6, block)
+            self._erased = None
         self._flash.writeblocks(block, buf, place * RECORD_BYTES)
         self._slot = (self._slot + 1) % (self._sectors * self._in_sector)
         self.previous = sha256(buf).digest()[:8]
         self.next_sequence += 1
         return self.next_sequence - 1
+
+    def room_wanted(self):
+        """Whether the sector that will be entered next has still to be erased."""
+        return self._erased != self._ahead()
+
+    def make_room(self):
+        """Erases it. Interrupts are off for 45 to 400 ms: nothing may move. Raises OSError when the flash refuses."""
+        ahead = self._ahead()
+        self._flash.ioctl(6, ahead)
+        self._erased = ahead
+
+    def _ahead(self):
+        """The sector that will be entered next."""
+        return (self._slot + self._in_sector - 1) // self._in_sector % self._sectors
+
+    def _is_blank(self, block):
+        for place in range(self._in_sector):
+            self._flash.readblocks(block, self._buf, place * RECORD_BYTES)
+            if self._buf != _BLANK:
+                return False
+        return True
 
     def read(self, first, most):
         """Up to `most` whole records from sequence `first` on: (sequence of the first one, their bytes).
@@ -168,6 +196,6 @@ class RecordLog:
                 end = newest_block * self._in_sector + place + 1
                 self.next_sequence = sequence + 1
                 self.previous = sha256(self._buf).digest()[:8]
-            elif self._buf != b"\xff" * RECORD_BYTES:
+            elif self._buf != _BLANK:
                 end = newest_block * self._in_sector + place + 1  # torn: its bits have fallen
         self._slot = end % (self._sectors * self._in_sector)

@@ -184,7 +184,6 @@ class StateMachine:
 _STORAGE_BYTES = 0x140000  # what the image keeps for storage, at the end of the flash (`image/`)
 _LOG_START = 0x40000  # of it: the part that is simulated
 _SECTOR = 4096
-_PAGE = 256
 
 
 class Flash:
@@ -207,12 +206,8 @@ class Flash:
         self._flash.read(self._start + block * _SECTOR + off, buf)
 
     def writeblocks(self, block, buf, off=None):
-        """Without `off` the block is erased first; with it, bits are only cleared. Whole pages only: the chip would
-        program what lies behind a shorter buffer, too.
-        """
+        """Without `off` the block is erased first; with it, bits are only cleared: of any piece, as in the image."""
         self._touch()
-        if (off or 0) % _PAGE or len(buf) % _PAGE:
-            raise ValueError(f"Flash.writeblocks: {len(buf)} bytes at {off}; pages of {_PAGE} can be programmed")
         if off is None:
             self._flash.erase(self._start // _SECTOR + block)
             off = 0

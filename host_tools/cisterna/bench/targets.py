@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cisterna import paths
 from cisterna.bench.target import Target, TargetError
-from cisterna.errors import CisternaError, NotYet, TargetFailed
+from cisterna.errors import CisternaError, InstallError, NotYet
 
 KNOWN = ("unix", "rp2040")
 
@@ -18,7 +18,7 @@ def check(address: str) -> None:
 
 
 def make(address: str) -> Target:
-    """A target that is not started yet. CisternaError as `check`; TargetFailed when it cannot be had here."""
+    """A target that is not started yet. CisternaError as `check`; InstallError when something of it is missing here."""
     check(address)
     if address == "unix":
         from cisterna.bench.unix_target import UnixTarget
@@ -27,10 +27,10 @@ def make(address: str) -> Target:
     try:
         from cisterna.bench.rp2040.target import Rp2040Target
     except ImportError as error:
-        raise TargetFailed(
+        raise InstallError(
             f"rp2040: {error.name} is not installed; the emulated chip needs `pip install -e '.[target]'`"
         ) from None
     try:
         return Rp2040Target()
     except TargetError as error:
-        raise TargetFailed(f"rp2040: {error}") from None
+        raise InstallError(f"rp2040: {error}") from None

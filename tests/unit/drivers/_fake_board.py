@@ -11,12 +11,12 @@ from _pio import Machine, Program
 
 
 class Clock:
-    """Virtual microseconds, the state machines that run in them, and timers."""
+    """Virtual microseconds, the state machines that run in them, and interrupts to come."""
 
     def __init__(self):
         self.now_us = 0
         self.machines = []
-        self.timers = []
+        self.interrupts = []
 
     def run(self, us):
         """Move time on by `us`; state machines at 1 MHz run a cycle a microsecond."""
@@ -25,12 +25,14 @@ class Clock:
                 machine.cycle_now()
         self.now_us += us
 
-    def idle(self):
-        """To the next timer, as the CPU asleep would."""
-        due = min(timer.due_us for timer in self.timers if timer.due_us is not None)
-        self.now_us = max(self.now_us, due)
-        for timer in self.timers:
-            timer.fire_if_due()
+    def wait_ms(self, ms):
+        """Asleep until an interrupt, which a test has put into `interrupts` as (us, callable), or for `ms`."""
+        until_us = self.now_us + ms * 1000
+        if self.interrupts and self.interrupts[0][0] <= until_us:
+            self.now_us, handler = self.interrupts.pop(0)
+            handler()
+        else:
+            self.now_us = until_us
 
 
 class Pin:
@@ -145,26 +147,6 @@ def modules():
     """Name -> module, all that the drivers import; `clock` of module `machine` drives them."""
     clock = Clock()
 
-    class Timer:
-        ONE_SHOT, PERIODIC = 0, 1
-
-        def __init__(self):
-            self.due_us = None
-            clock.timers.append(self)
-
-        def init(self, mode, period, callback):
-            assert mode == Timer.ONE_SHOT
-            self.due_us = clock.now_us + period * 1000
-            self.callback = callback
-
-        def deinit(self):
-            self.due_us = None
-
-        def fire_if_due(self):
-            if self.due_us is not None and clock.now_us >= self.due_us:
-                self.due_us = None
-                self.callback(self)
-
     class WDT:
         def __init__(self, timeout):
             self.timeout = timeout
@@ -250,9 +232,7 @@ def modules():
     vars(machine).update(
         Pin=Pin,
         UART=Uart,
-        Timer=Timer,
         WDT=WDT,
-        idle=clock.idle,
         disable_irq=disable_irq,
         enable_irq=enable_irq,
     )
@@ -269,7 +249,9 @@ def modules():
     time.ticks_ms = lambda: clock.now_us // 1000 & (1 << 30) - 1
     time.ticks_diff = lambda end, start: (end - start + (1 << 29) & (1 << 30) - 1) - (1 << 29)
     time.sleep_ms = lambda ms: setattr(clock, "now_us", clock.now_us + ms * 1000)
-    return {"machine": machine, "rp2": rp2, "micropython": micropython, "framebuf": framebuf, "time": time}
+    events = ModuleType("events")
+    events.wait_ms = clock.wait_ms
+    return {"machine": machine, "events": events, "rp2": rp2, "micropython": micropython, "framebuf": framebuf, "time": time}
 
 
 def forget_drivers():

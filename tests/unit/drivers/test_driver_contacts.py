@@ -85,28 +85,18 @@ def test_an_edge_before_the_wait_ends_it_at_once_and_only_once(desk):
 
 
 def test_an_edge_during_the_wait_ends_it(desk):
-    sleep = desk.clock.idle
-
-    def edge_first():
-        desk.clock.now_us = 1_000_000
-        desk.pins[DOOR].drive(1)
-
-    import drivers.wake
-
-    drivers.wake.idle = edge_first
+    desk.clock.interrupts.append((1_000_000, lambda: desk.pins[DOOR].drive(1)))
     desk.wake.wait(5000)
     assert desk.clock.now_us == 1_000_000
-    drivers.wake.idle = sleep
     desk.wake.wait(300)
     assert desk.clock.now_us == 1_300_000
 
 
-def test_a_timer_whose_callback_was_dropped_does_not_hang_the_wait(desk):
-    import drivers.wake
-
-    drivers.wake.idle = lambda: setattr(desk.clock, "now_us", desk.clock.now_us + 1000)
-    desk.wake.wait(50)
-    assert desk.clock.now_us == 51_000
+def test_an_interrupt_that_says_nothing_is_slept_through(desk):
+    for us in (1_000_000, 2_000_000):
+        desk.clock.interrupts.append((us, lambda: None))
+    desk.wake.wait(5000)
+    assert desk.clock.now_us == 5_000_000
 
 
 def test_no_time_left_is_no_wait(desk):

@@ -127,7 +127,6 @@ def test_help_is_quick_to_import():
     ("arguments", "said"),
     [
         (["sim", "none.toml"], "none.toml: cannot be read"),
-        (["sim", "GOOD", "--target", "rp2040"], "not yet"),
         (["sim", "GOOD", "--target", "serial:A1"], "not yet"),
         (["sim", "GOOD", "--target", "moon"], '--target held "moon"; allowed: unix'),
         (["sim", "GOOD", "--trace-every", "0"], "--trace-every held 0"),
@@ -146,3 +145,11 @@ def test_what_is_wrong_is_said_in_a_line_and_nothing_is_run(tmp_path, arguments,
     ran = cisterna(*[str(tmp_path / word) if word in files else word for word in arguments])
     assert ran.returncode == 2
     assert said in ran.stderr and "Traceback" not in ran.stderr and ran.stdout == ""
+
+
+def test_a_chip_without_an_image_says_how_to_make_one(tmp_path):
+    (tmp_path / "good.toml").write_text(BASE)
+    missing = tmp_path / "none.uf2"
+    ran = cisterna("sim", str(tmp_path / "good.toml"), "--target", "rp2040", CISTERNA_IMAGE=str(missing))
+    assert ran.returncode == 2 and ran.stdout == "" and "Traceback" not in ran.stderr
+    assert "make image" in ran.stderr or "'.[target]'" in ran.stderr

@@ -207,7 +207,7 @@ def test_uart_write_waits_for_room(world, board):
 
 def test_flash_block_device(world, board):
     _, rp2, _ = board(world)
-    flash = rp2.Flash(start=0x100000, len=0x100000)
+    flash = rp2.Flash(start=0x40000, len=0x100000)
     assert flash.ioctl(4) == 256 and flash.ioctl(5) == 4096
     flash.writeblocks(2, b"\x12\x34", 100)
     buf = bytearray(4)

@@ -35,16 +35,11 @@ class LogFlash:
             done += run
 
     def program(self, address, data):
-        """Clears those bits from byte `address` on that are 0 in `data`.
-
-        Bytes of ones program nothing: for the fuse a write is what lies between the first and the last other byte.
-        """
+        """Clears those bits from byte `address` on that are 0 in `data`."""
         n = len(data)
         fuse = self.fuse
         if fuse.writes_left:
-            data = bytes(data)
-            first = n - len(data.lstrip(b"\xff"))
-            n = first + fuse.allow(len(data.strip(b"\xff")))
+            n = fuse.allow(n)
         done = 0
         while done < n:
             sector, at = divmod(address + done, SECTOR)
