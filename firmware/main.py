@@ -44,13 +44,15 @@ class Loop:
         self._rtc_read_s = 0
         self._shown_s = -SCREEN_EVERY_S
         self._shown_record = -1
-        self.screen = Screen(self.pump, self.provisioning)
-        self._server = Server(self.pump, self._about(), lambda: self._heap_used)
+        about = self._about()
+        self.screen = Screen(self.pump, self.provisioning, about)
+        self._server = Server(self.pump, about, lambda: self._heap_used)
 
     def _about(self):
         board, known = self._board, self.provisioning
         return {
             "build": board.build,
+            "commit": board.commit,
             "board": board.name,
             "drivers": list(board.drivers),
             "serial": known.serial if known else None,

@@ -41,7 +41,7 @@ _RED_2_HZ = const(0b000_001_000_001_000_001_000_001)
 _YELLOW_HALF_HZ = const(0b000_000_000_000_010_010_010_010)
 _YELLOW = const(0b010_010_010_010_010_010_010_010)
 _GREEN = const(0b100_100_100_100_100_100_100_100)
-_FRAMES = (0, _YELLOW, _YELLOW_HALF_HZ, _RED_2_HZ)
+_FRAMES = [0, _YELLOW, _YELLOW_HALF_HZ, _RED_2_HZ]  # lists: see the syringes of pump.units
 _FRAME_CLOCK_HZ = const(4108)  # 1027 cycles a frame: 250 ms
 
 
@@ -81,8 +81,8 @@ class Lights:
 _BURST_HIGH = const(0b00000000_00000000_00_11_0_111_00_11_0_111)  # 3 2 . 3 2, then rest
 _BURST_MEDIUM = const(0b111)
 _BURST_LOW = const(0b1)
-_BURSTS = (0, _BURST_LOW, _BURST_MEDIUM, _BURST_HIGH)
-_CLOCKS_HZ = (10_240, 8_533, 10_240, 17_067)  # -, 240 ms at 267 Hz, 200 ms at 320 Hz, 120 ms at 533 Hz
+_BURSTS = [0, _BURST_LOW, _BURST_MEDIUM, _BURST_HIGH]
+_CLOCKS_HZ = [10_240, 8_533, 10_240, 17_067]  # -, 240 ms at 267 Hz, 200 ms at 320 Hz, 120 ms at 533 Hz
 
 
 @asm_pio(out_init=PIO.OUT_LOW, set_init=PIO.OUT_LOW, out_shiftdir=PIO.SHIFT_RIGHT)

@@ -51,7 +51,7 @@ def _text_of(block):
     if len(block) < HEADER_BYTES:
         raise Refused(_WHAT + "_length", {"key": "block", "held": len(block), "allowed": "8 bytes or more"})
     length, crc = struct.unpack("<II", block[:HEADER_BYTES])
-    if length in (0, 0xFFFFFFFF):
+    if length == 0 or length == 0xFFFFFFFF:  # blank memory, either way
         raise Refused(_WHAT + "_absent", {"key": "block", "do": "provision this pump first"})
     room = len(block) - HEADER_BYTES
     if length > room:

@@ -44,10 +44,15 @@ def span(seconds):
 
 
 class Screen:
-    """Rows of one pump. A row is written anew only when what it shows has changed."""
+    """Rows of one pump. A row is written anew only when what it shows has changed.
 
-    def __init__(self, pump, provisioning):
+    `about`: what `hello` on the link says of board, build and drivers.
+    """
+
+    def __init__(self, pump, provisioning, about):
         self._pump = pump
+        drivers = "%d drivers" % len(about["drivers"])
+        self._about = [_row(about["board"]), _row("build " + about["build"]), _row(drivers)]
         self._bench = provisioning is None or provisioning.bench
         self._rows = [_row("")] * 8
         self._shown = [None] * 8
@@ -55,17 +60,20 @@ class Screen:
 
     def notice(self):
         """What is shown at power-up."""
-        rows = ("CISTERNA", "intrathecal PCA", "", "Research and", "bench use only.", "", "Not a medical", "device.")
-        return [_row(row) for row in rows]
+        rows = ("Research and", "bench use only.", "Not a medical", "device.")
+        return [_row("CISTERNA")] + self._about + [_row(row) for row in rows]
 
     def rows(self):
         """The eight rows now."""
         core = self._pump.core
         self._show(0, core.state, self._title)
         self._show(1, core.rx, self._drug)
-        self._show(2, core.rx, self._fluid)
-        self._show(3, core.flow_nl_per_h, flow)
-        self._show(4, core.ledger.booked_ng() // 100, self._total)
+        if core.rx is None:
+            self._rows[2:5] = self._about
+        else:
+            self._show(2, core.rx, self._fluid)
+            self._show(3, core.flow_nl_per_h, flow)
+            self._show(4, core.ledger.booked_ng() // 100, self._total)
         self._show(5, self._bolus_minutes(), self._bolus)
         self._show(6, self._message(), str)
         return self._rows
@@ -85,7 +93,7 @@ class Screen:
 
     @staticmethod
     def _fluid(rx):
-        return "%d mcg/mL %s %s" % (rx.concentration_ug_per_ml, ROUTES[rx.route], SITES[rx.site]) if rx else ""
+        return "%d mcg/mL %s %s" % (rx.concentration_ug_per_ml, ROUTES[rx.route], SITES[rx.site])
 
     @staticmethod
     def _total(tenths):

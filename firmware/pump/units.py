@@ -24,12 +24,14 @@ HOUR_S = const(3_600)
 
 # Syringe table: name -> (nominal volume in uL, bore in 0.01 mm, picolitres a microstep).
 # pl = pi/4 * bore^2 * lead / USTEPS_PER_REV, rounded to the nearest picolitre (error below 2e-5).
+# Lists, because an int past 8191 in a constant tuple is frozen into an image as an object, and whatever is worked out
+# with it is one, too: it would allocate (mpy-tool, mp_small_int_fits).
 SYRINGES = {
-    "bd-5": (5_000, 1207, 28_605),
-    "bd-10": (10_000, 1450, 41_282),
-    "bd-20": (20_000, 1913, 71_855),
-    "bd-30": (30_000, 2170, 92_459),
-    "bd-50": (50_000, 2670, 139_976),
+    "bd-5": [5_000, 1207, 28_605],
+    "bd-10": [10_000, 1450, 41_282],
+    "bd-20": [20_000, 1913, 71_855],
+    "bd-30": [30_000, 2170, 92_459],
+    "bd-50": [50_000, 2670, 139_976],
 }
 
 

@@ -43,6 +43,9 @@ class Log:
 
     next_sequence = 0
 
+    def room_wanted(self):
+        return False
+
     def append(self, boot, kind, s, ms, utc_s, rx_hash, payload, flags=0):
         pass
 

@@ -67,3 +67,36 @@ def test_ticks_are_only_compared_by_their_difference():
                 if "ticks_ms" in names or "ticks_us" in names:
                     compared.append((path.name, node.lineno))
     assert compared == []
+
+
+def _constants(tree):
+    """Names that `const` makes in a module, with their values."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name):
+            call = node.value
+            if getattr(call.func, "id", "") == "const" and isinstance(call.args[0], ast.Constant):
+                found[node.targets[0].id] = call.args[0].value
+    return found
+
+
+def _is_constant(node, constants):
+    if isinstance(node, ast.Tuple):
+        return all(_is_constant(element, constants) for element in node.elts)
+    if isinstance(node, ast.UnaryOp):
+        node = node.operand
+    return isinstance(node, ast.Constant) or isinstance(node, ast.Name) and node.id in constants
+
+
+def test_no_constant_tuple_holds_an_int_that_is_frozen_as_an_object():
+    """NUM-02: mpy-tool freezes an int past 8191 in a constant tuple as an object, and its results are objects, too."""
+    found = []
+    for path in [*FIRMWARE.glob("*.py"), *PUMP, *FIRMWARE.glob("drivers/*.py"), *FIRMWARE.glob("boards/*.py")]:
+        tree = ast.parse(path.read_text())
+        constants = _constants(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Tuple) and _is_constant(node, constants):
+                values = [constants.get(getattr(element, "id", ""), getattr(element, "value", 0)) for element in node.elts]
+                if any(isinstance(value, int) and not -0x2000 <= value <= 0x1FFF for value in values):
+                    found.append(f"{path.name}:{node.lineno}")
+    assert found == []

@@ -1,6 +1,6 @@
 """What the display says: plain figures that cannot be misread."""
 
-from pump.screen import NAMES, dose, flow, span
+from pump.screen import NAMES, WIDTH, Screen, dose, flow, span
 
 
 def test_doses_have_a_leading_zero_and_no_trailing_one():
@@ -37,3 +37,38 @@ def test_times_to_wait_round_up():
 def test_look_alikes_are_told_apart():
     """H04: tall letters where two names differ."""
     assert NAMES["hydromorphone"] == "HYDROmorphone" and NAMES["morphine"] == "MORPHINE"
+
+
+class NoTherapy:
+    """A pump that was never told anything."""
+
+    class core:
+        state, rx, staged, needs_rx = 1, None, None, True
+
+        @staticmethod
+        def infusing():
+            return False
+
+        class alarms:
+            @staticmethod
+            def top():
+                return -1
+
+        class reservoir:
+            @staticmethod
+            def remaining_nl():
+                return 0
+
+    class intake:
+        staged = None
+
+
+def test_a_pump_says_what_it_runs_on():
+    """Board, build and drivers are shown at power-up and until there is a prescription."""
+    about = {"board": "pico-therapy", "build": "0123456789abcdef", "drivers": ["a", "b", "c"]}
+    screen = Screen(NoTherapy, None, about)
+    for rows in (screen.notice(), screen.rows()):
+        said = [row.rstrip() for row in rows]
+        assert all(len(row) == WIDTH for row in rows)
+        assert "pico-therapy" in said and "build 0123456789" in said and "3 drivers" in said
+    assert "Not a medical" in screen.notice()[6]

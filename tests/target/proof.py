@@ -1,0 +1,48 @@
+"""The heap proof: the delivery tick allocates nothing on the RP2040, and takes no longer than it may.
+
+An int that reaches 2^30 is an object on this chip's heap, and so is what mpy-tool freezes as one; on a 64-bit Unix port
+and on CPython neither is, so only the image can tell. `heap_cases.py` runs in the frozen firmware of a development image,
+each case in a locked heap (`on_chip.py` says how).
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from target.prompt import Prompt
+
+HERE = Path(__file__).resolve().parent
+ON_CHIP = ("on_chip.py", "heap_cases.py")
+TICK_US = 5_000  # the mark of a delivery tick
+CASE_S = 600  # most seconds of the chip that a case may take
+
+
+def reports(image: Path, turns: int, text: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """The report of each case whose name holds `text`, after at most `turns` turns."""
+    prompt = Prompt(image)
+    for name in ON_CHIP:
+        prompt.run((HERE / name).read_text())
+    cases = json.loads(prompt.run("print(json.dumps([case[:2] for case in CASES]))"))
+    for number, (name, most) in enumerate(cases):
+        if text in name:
+            yield name, json.loads(prompt.run(f"prove(CASES[{number}][2], {min(turns, most)})", CASE_S))
+    prompt.close()
+
+
+def faults(report: dict[str, Any]) -> list[str]:
+    """What is wrong in the report of one case, a text each."""
+    found = []
+    if report["error"]:
+        found.append(f"turn {report['turns']}: {report['error'].rstrip()}")
+    if report["left"]:
+        found.append(f"{report['left']} bytes left behind by turn {report['left_at']}")
+    if report["error"] is None and report["used_after"] > report["used_before"]:
+        found.append(f"heap grew by {report['used_after'] - report['used_before']} bytes")
+    if report["worst_us"] > TICK_US:
+        found.append(f"the worst turn took {report['worst_us']} us; {TICK_US} are allowed")
+    return found
+
+
+def mean_us(report: dict[str, Any]) -> int:
+    return report["total_us"] // max(1, report["turns"])

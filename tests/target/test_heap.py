@@ -1,0 +1,12 @@
+"""The delivery tick on the frozen firmware of the real image."""
+
+from target import proof
+
+TURNS = 250  # a case; a thousand are printed by `make bench-target`
+
+
+def test_the_delivery_tick_allocates_nothing_and_is_in_time(development):
+    """NUM-02: at the ends of its range and after ten years of service, under heap_lock, within 5 ms of the chip."""
+    wrong = {name: proof.faults(report) for name, report in proof.reports(development, TURNS)}
+    assert len(wrong) >= 19
+    assert {name: found for name, found in wrong.items() if found} == {}
