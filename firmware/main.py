@@ -232,7 +232,17 @@ def main():
         board.steps.enable(False)
         board.lights.show(HIGH)
         board.sound.show(HIGH)
+        _last_words(board, error)
         raise error
+
+
+def _last_words(board, error):
+    """On the display, if it still answers; the watchdog ends them."""
+    rows = ["PUMP FAULT", "", type(error).__name__, str(error), "", "It starts anew", "by itself and", "stays stopped."]
+    try:
+        board.display.show([(row + " " * 16)[:16] for row in rows])
+    except OSError:
+        pass  # lights and sound have said it
 
 
 if __name__ == "__main__":

@@ -26,19 +26,29 @@ WIDTH = 150  # in a pipe
 FAILURES = (CisternaError, TargetError, subprocess.SubprocessError, OSError)
 
 Group = Callable[[], Iterable[Figure]]
+
+
+def _chip() -> Iterable[Figure]:
+    import chip  # needs the emulator and the image, which the other groups do not
+
+    return chip.figures()
+
+
 GROUPS: dict[str, tuple[str, Group]] = {
     "speed": ("Speed of simulated therapy", speed.figures),
     "accuracy": ("Accuracy", accuracy.figures),
     "occlusion": ("Occlusion", occlusion.figures),
     "quiet": ("Quiet when the line is open", occlusion.false_alarms),
     "memory": ("Ninety days", memory.figures),
+    "chip": ("The image on the RP2040", _chip),
 }
+USUAL = [name for name in GROUPS if name != "chip"]  # the chip needs the image: `make bench-target`
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--long", action="store_true", help="also what takes many minutes: a month of false alarms")
-    parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS), help="some groups of figures")
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=USUAL, help="some groups of figures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     wanted = parser.parse_args()
     if wanted.json and not wanted.json.parent.is_dir():

@@ -1,0 +1,167 @@
+"""The budget of the RP2040, measured on the emulated chip that runs the image: all times are the chip's own."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import bench
+from cisterna import paths
+from cisterna.bench.rp2040.target import IMAGE
+from cisterna.errors import TargetFailed
+from figure import Figure
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+paths.use_firmware()
+from cisterna.pharmacy import keys, provision, sign  # noqa: E402
+from cisterna.sim import runner  # noqa: E402
+from cisterna.sim.clinic import SERIAL  # noqa: E402
+from target import proof, storage  # noqa: E402
+from target.prompt import Prompt  # noqa: E402
+from target.witness import WatchedTarget  # noqa: E402
+
+THERAPY, DEVELOPMENT = IMAGE, IMAGE.with_name("cisterna-development.uf2")
+TURNS = 1000
+POST_MS, TICK_US, HEAP_PERCENT = 1500, 5000, 50
+_CPU_HZ = 125_000_000
+
+
+def figures() -> Iterator[Figure]:
+    for image in (THERAPY, DEVELOPMENT):
+        if not image.is_file():
+            raise TargetFailed(f"image: there is no {image}; make it with `make image`")
+    yield from _sizes()
+    yield _reset_to_post()
+    yield from _ticks()
+    yield from _an_hour()
+    yield from _single_calls()
+
+
+def _sizes() -> Iterator[Figure]:
+    facts = json.loads(THERAPY.with_suffix(".json").read_text(encoding="utf-8"))
+    used, there = facts["flash"]["used"], facts["flash"]["available"]
+    yield Figure(
+        "image, flash used", f"{used:,} B", f"<= {there:,} B", used <= there, "", "", {"bytes": used, "available": there}
+    )
+
+
+def _reset_to_post() -> Figure:
+    """From the reset vector to the record of the self-test, with the log's flash as it comes from the factory."""
+    block = provision.block(SERIAL, keys.bench_keys(), bench=True)
+    with WatchedTarget(THERAPY) as target:
+        target.start({"fram_image": {str(provision.FRAM_ADDRESS): block.hex()}})
+        while not any(record.name == "self_test" for record in storage.log(target.chip.mcu.flash)):
+            target.run_until(target.now_ms + 5)
+            if target.now_ms > 10 * POST_MS:
+                return Figure("reset to self-test passed", "never", f"<= {POST_MS} ms", False, needs="it does not come")
+        ms = target.now_ms
+    return Figure(
+        "reset to self-test passed", f"{ms} ms", f"<= {POST_MS} ms", ms <= POST_MS, "no pump publishes one", "", {"ms": ms}
+    )
+
+
+def _ticks() -> Iterator[Figure]:
+    """Under heap_lock, where the first allocation is an error."""
+    found = list(proof.reports(DEVELOPMENT, TURNS))
+    wrong = [f"{name}: {fault}" for name, report in found for fault in proof.faults(report)]
+    for what, title in (("grants", "a grant planned, booked, journalled"), ("pump", "delivery tick, Pump.step")):
+        reports = [(name, report) for name, report in found if name.startswith(what + ":")]
+        worst = max(report["worst_us"] for _, report in reports)
+        mean = sum(report["total_us"] for _, report in reports) // max(1, sum(report["turns"] for _, report in reports))
+        yield Figure(
+            f"{title}, worst (mean)", f"{worst / 1000:.2f} ({mean / 1000:.2f}) ms", "<= 5 ms", worst <= TICK_US,
+            "10 ms loop of an open ventilator", "", {"worst_us": worst, "mean_us": mean},
+        )  # fmt: skip
+    turns = sum(report["turns"] for _, report in found)
+    yield Figure(
+        "allocation in the tick", "none" if not wrong else f"{len(wrong)} faults", "none", not wrong,
+        f"{len(found)} cases, {turns} turns under heap_lock", "; ".join(wrong),
+    )  # fmt: skip
+
+
+def _an_hour() -> Iterator[Figure]:
+    """An hour of basal at 1 mL/h: edges at the STEP pin, the heap, and what the CPU has to do."""
+    scenario = bench.written("1h", 1.0, pump={"deadspace_ul": 10})
+    target = _Hour(THERAPY)
+    began_s = time.perf_counter()
+    runner.run(scenario, target)
+    wall_s = time.perf_counter() - began_s
+    errors = list(_edge_errors_ns(target))
+    worst_us = max(errors) / 1000
+    yield Figure(
+        "step edge against ideal, in PIO cycles of 1 us", f"{worst_us:.2f}", "<= 1", worst_us <= 1, "Klipper 25 us", "",
+        {"cycles": worst_us, "edges": len(errors)},
+    )  # fmt: skip
+    first, last = target.heap[0], target.heap[-1]
+    percent = 100 * last // target.heap_bytes
+    yield Figure(
+        "heap in use after start, after an hour", f"{first:,} / {last:,} B", f"<= {HEAP_PERCENT} %",
+        percent <= HEAP_PERCENT, f"{percent} % of {target.heap_bytes:,} B", "", {"start": first, "hour": last},
+    )  # fmt: skip
+    busy = 100 * target.busy_cycles / _CPU_HZ / (target.now_ms / 1000)
+    yield Figure("CPU at work while infusing 1 mL/h", f"{busy:.2f} %", values={"percent": busy})
+    yield Figure(
+        "wall time of that hour and its preparation", f"{wall_s:.0f} s", "a minute or two", wall_s <= 120, "", "",
+        {"wall_s": wall_s, "steps": len(target.witness.steps())},
+    )  # fmt: skip
+
+
+class _Hour(WatchedTarget):
+    """Keeps what the pump says of its heap: it measures at power-up and each hour."""
+
+    def __init__(self, image: Path):
+        super().__init__(image)
+        self.heap: list[int] = []
+        self.busy_cycles = 0
+        self.heap_bytes = json.loads(image.with_suffix(".json").read_text(encoding="utf-8"))["heap"]["bytes"]
+
+    def exchange(self, line: bytes, timeout_ms: int = 5000) -> bytes:
+        answer = super().exchange(line, timeout_ms)
+        said = json.loads(answer[: answer.rindex(b" ")]).get("result", {})
+        if isinstance(said, dict) and "heap_used" in said:
+            self.heap.append(said["heap_used"])
+        self.busy_cycles = self.chip.mcu.core.cycles
+        return answer
+
+
+def _edge_errors_ns(target: WatchedTarget) -> Iterable[float]:
+    """How far each step that was made is from where its grant puts it."""
+    steps = iter(target.witness.steps())
+    step = next(steps, None)
+    for grant, following in zip(target.witness.grants, [*target.witness.grants[1:], None], strict=True):
+        k = 0
+        while step is not None and (following is None or step < following.ns):
+            yield abs(step - grant.ns - (grant.first_us + k * grant.period_us) * 1000)
+            k += 1
+            step = next(steps, None)
+
+
+def _single_calls() -> Iterator[Figure]:
+    prompt = Prompt(DEVELOPMENT)
+    text = "x" * 900
+    signature, modulus = sign.signature_hex(text, keys.bench_keys().prescriber), keys.modulus_hex(keys.bench_keys().prescriber)
+    us = json.loads(prompt.run(_CALLS % (signature, modulus, text)))
+    prompt.close()
+    yield Figure("a record appended to the log", f"{us['append'] / 1000:.1f} ms", values={"us": us["append"]})
+    yield Figure(
+        "RSA-3072 signature checked", f"{us['signature'] / 1000:.0f} ms", reference="289 ms for the power alone", values={"us": us["signature"]}
+    )
+
+
+_CALLS = """
+import json, time, rp2
+from boards import wiring
+from pump import signature
+from pump.records import KEY, RecordLog
+log = RecordLog(rp2.Flash(start=wiring.LOG_START, len=wiring.LOG_LENGTH))
+log.make_room()
+began = time.ticks_us()
+for i in range(20):
+    log.append(1, KEY, i, 0, 0, 0, (2, 200))
+append = time.ticks_diff(time.ticks_us(), began) // 20
+signed, modulus, text = "%s", signature.public_key("%s", "key", "bench"), b"%s"
+began = time.ticks_us()
+signature.check(text, signed, modulus, "bench")
+print(json.dumps({"append": append, "signature": time.ticks_diff(time.ticks_us(), began)}))
+"""
