@@ -14,6 +14,7 @@ from drivers.as5600 import AS5600
 from drivers.contacts import Contacts
 from drivers.display import Display
 from drivers.fram import FRAM
+from drivers.log_flash import LogFlash
 from drivers.rv3028 import RV3028
 from drivers.serial_link import SerialLink
 from drivers.ssd1306 import SSD1306
@@ -51,7 +52,6 @@ class PumpBoard:
         self.display = Display(self._glass)
         self.lights = Lights(wiring.LIGHT_MACHINE, red=Pin(wiring.LIGHT_RED))
         self.sound = Sound(wiring.SOUND_MACHINE, piezo=Pin(wiring.PIEZO))
-        self.log_flash = rp2.Flash(start=wiring.LOG_START, len=wiring.LOG_LENGTH)
         self.contacts = Contacts(
             (
                 Pin(wiring.START, Pin.IN, Pin.PULL_UP),
@@ -65,6 +65,7 @@ class PumpBoard:
             gate=self.steps.gate,
             wake=self._wake,
         )
+        self.log_flash = LogFlash(rp2.Flash(start=wiring.LOG_START, len=wiring.LOG_LENGTH), self.contacts)
         self.link = SerialLink(
             wiring.LINK_UART,
             tx=Pin(wiring.LINK_TX),

@@ -22,6 +22,7 @@ COUNT = const(7)
 _STOPS_AT = (None, 0, None, None, None, 1, 1)
 
 _RING = const(64)
+_BOTH = Pin.IRQ_RISING | Pin.IRQ_FALLING
 
 
 class Contacts:
@@ -41,11 +42,18 @@ class Contacts:
         self._head = 0  # written by interrupts only
         self._tail = 0  # written by `take` only
         self.lost = 0
-        self._handlers = []
-        for index in range(COUNT):
-            handler = _Edge(self, index, pins[index]).on_edge
-            self._handlers.append(handler)  # a bound method is an allocation: made once, kept
-            pins[index].irq(handler=handler, trigger=Pin.IRQ_RISING | Pin.IRQ_FALLING, hard=True)
+        self._held_back = False
+        self._held_since = 0
+        self._edges = [_Edge(self, index, pins[index]) for index in range(COUNT)]
+
+    def hold_back(self):
+        """Interrupts are off from now on, for so long that a finger may come and go meanwhile."""
+        self._held_since = time.ticks_ms()
+        self._held_back = True
+
+    def let_in(self):
+        """They have come."""
+        self._held_back = False
 
     def take(self, out):
         """Oldest edge into out[0] contact, out[1] raw level after it, out[2] its ticks_ms. False if none."""
@@ -67,20 +75,24 @@ class Contacts:
         """Raw level of a contact now."""
         return self._pins[index].value()
 
-    def _queue(self, index, level):
+    def _queue(self, index, level, when_ms):
         head = self._head
         following = (head + 1) % _RING
         if following == self._tail:
             self.lost += 1
         else:
             self._which[head] = index << 1 | level
-            self._when[head] = time.ticks_ms()
+            self._when[head] = when_ms
             self._head = following
         self._wake.woken = True
 
 
 class _Edge:
-    """The interrupt of one contact. Hard: it must not allocate."""
+    """The interrupt of one contact. Hard: it must not allocate.
+
+    An interrupt that was held back may stand for several edges. If the contact is where it was before, it has been
+    elsewhere meanwhile: that is told as if it had been there from when interrupts went off.
+    """
 
     def __init__(self, contacts, index, pin):
         self._contacts = contacts
@@ -88,9 +100,15 @@ class _Edge:
         self._pin = pin
         self._stops_at = _STOPS_AT[index]
         self._gate = contacts._gate
+        self._handler = self.on_edge  # a bound method is an allocation: made once, kept
+        self._irq = pin.irq(handler=self._handler, trigger=_BOTH, hard=True)
 
     def on_edge(self, _pin):
-        level = self._pin.value()
+        contacts, level = self._contacts, self._pin.value()
+        if contacts._held_back and self._irq.flags() == _BOTH:
+            if 1 - level == self._stops_at:
+                self._gate()
+            contacts._queue(self._index, 1 - level, contacts._held_since)
         if level == self._stops_at:
             self._gate()
-        self._contacts._queue(self._index, level)
+        contacts._queue(self._index, level, time.ticks_ms())

@@ -29,7 +29,9 @@ def attached():
 
 def _edge(pin, level):
     state = Pin._states.get(pin)
-    if state and state.handler and state.trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
+    edge = Pin.IRQ_RISING if level else Pin.IRQ_FALLING
+    if state and state.handler and state.trigger & edge:
+        state.edges = edge
         _world.interrupt(state.handler, state.pin)
 
 
@@ -42,6 +44,11 @@ class _PinState:
         self.latch = 0
         self.handler = None
         self.trigger = 0
+        self.edges = 0  # that the last interrupt stood for
+
+    def flags(self):
+        """As of the port's irq object."""
+        return self.edges
 
 
 class Pin:
@@ -111,11 +118,11 @@ class Pin:
 
     def irq(self, handler=None, trigger=12, *, priority=1, wake=None, hard=False):
         """Calls `handler(pin)` at each edge of `trigger`. Hard and soft are the same here: at the instant of
-        the edge.
+        the edge. Returns what has `flags()`: the edge.
         """
         self._state.handler = handler
         self._state.trigger = trigger
-        return self
+        return self._state
 
     def __repr__(self):
         return f"Pin(GPIO{self.id})"

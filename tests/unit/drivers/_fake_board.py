@@ -54,11 +54,20 @@ class Pin:
         assert trigger == Pin.IRQ_FALLING | Pin.IRQ_RISING
         self.handler = handler
         self.hard = hard
+        return self
 
-    def drive(self, level):
-        """The world moves this input."""
-        if level != self.level:
-            self.level = level
+    def flags(self):
+        """Of the irq object: the edges that the interrupt stands for."""
+        return self.edges
+
+    def drive(self, *levels):
+        """The world moves this input; to several levels while interrupts are off."""
+        self.edges = 0
+        for level in levels:
+            if level != self.level:
+                self.level = level
+                self.edges |= Pin.IRQ_RISING if level else Pin.IRQ_FALLING
+        if self.edges:
             self.handler(self)
 
 

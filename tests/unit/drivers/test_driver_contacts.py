@@ -65,6 +65,20 @@ def test_stop_still_gates_when_the_ring_is_full(desk):
     assert len(desk.gates) == 1
 
 
+def test_a_key_pressed_and_let_go_while_interrupts_are_held_back_is_a_press(desk):
+    """ALS-13: flash is being erased; one interrupt stands for both edges, and finds the key up again."""
+    desk.clock.now_us = 1_000_000
+    desk.contacts.hold_back()
+    desk.clock.now_us = 1_400_000
+    desk.pins[STOP].drive(0, 1)
+    desk.pins[DOOR].drive(1)
+    desk.contacts.let_in()
+    assert take_all(desk) == [(STOP, 0, 1000), (STOP, 1, 1400), (DOOR, 1, 1400)]
+    assert len(desk.gates) == 2
+    desk.pins[STOP].drive(0, 1)  # a contact that bounces faster than it is heard
+    assert take_all(desk) == [(STOP, 1, 1400)] and len(desk.gates) == 2
+
+
 def test_times_of_the_counters_upper_end_are_kept(desk):
     desk.clock.now_us = ((1 << 30) - 1) * 1000
     desk.pins[START].drive(0)
