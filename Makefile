@@ -9,10 +9,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DAY := hydromorphone-pca-day
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-unit soak bench lint clean
+.PHONY: help run test test-unit test-target soak bench bench-target bench-deploy image image-twice lint clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp  ## play a day of intrathecal PCA and draw it
 	@mkdir -p build
@@ -20,17 +20,32 @@ run: $(VENV)/run.stamp  ## play a day of intrathecal PCA and draw it
 	    --plot build/$(DAY).png --trace build/$(DAY).csv --trace-every 120 --log build/$(DAY).jsonl
 	@printf 'plot   %s\ntrace  %s\nlog    %s\n' build/$(DAY).png build/$(DAY).csv build/$(DAY).jsonl
 
-test: $(VENV)/dev.stamp  ## run all tests
-	@$(BIN)/pytest -q -n 2
+test: $(VENV)/dev.stamp  ## run all tests but those of the real image
+	@$(BIN)/pytest -q -n 2 --ignore tests/target
 
 test-unit: $(VENV)/dev.stamp  ## run the quick tests, without the simulated board
-	@$(BIN)/pytest -q --ignore tests/hil
+	@$(BIN)/pytest -q --ignore tests/hil --ignore tests/target
+
+test-target: $(VENV)/target.stamp image  ## run the tests of the real image, on an RP2040 in software (minutes)
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/target
 
 soak: $(VENV)/dev.stamp  ## play the ninety days too (minutes)
 	@CISTERNA_SOAK=1 $(BIN)/pytest -q tests/hil/test_scenarios.py
 
 bench: $(VENV)/bench.stamp  ## print the figures: speed, accuracy, occlusion, memory
 	@$(BIN)/python tests/bench/figures.py
+
+bench-target: $(VENV)/target.stamp image  ## print the budget of the RP2040: tick, heap, boot, step edges, size
+	@$(BIN)/python tests/bench/figures.py --only chip
+
+bench-deploy: $(VENV)/target.stamp image  ## print how long a deploy takes, and mpremote beside it
+	@$(BIN)/python tests/bench/deploy.py
+
+image: $(VENV)/run.stamp  ## build the flashable image of the real board, both variants
+	@$(BIN)/cisterna image build
+
+image-twice: $(VENV)/run.stamp  ## prove that the same sources give the same image (minutes)
+	@$(BIN)/cisterna image build --twice
 
 lint: $(VENV)/dev.stamp  ## check style and common mistakes
 	@$(BIN)/ruff check -q --output-format=concise .
@@ -53,4 +68,8 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 
 $(VENV)/bench.stamp: $(VENV)/run.stamp
 	@$(BIN)/pip install -qq -e '.[bench]'
+	@touch $@
+
+$(VENV)/target.stamp: $(VENV)/dev.stamp
+	@$(BIN)/pip install -qq -e '.[target]'
 	@touch $@

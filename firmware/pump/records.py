@@ -80,10 +80,10 @@ KINDS = (None, "pca", "clinician")
 class RecordLog:
     """Append-only ring of records on a NOR flash block device (4096 B sectors, bits only fall until erased).
 
-    The oldest 64 records make room at a time. An erase takes 45 to 400 ms with interrupts off, so that no key could stop
-    a motor meanwhile: the caller does it ahead, with `make_room`, while nothing moves. Only who never does, and writes a
-    whole sector full, has it done by `append`. A record that a power cut tore fails its CRC and is passed over: the next
-    one takes the place behind it with the same number.
+    The oldest 64 records make room at a time. An erase takes 45 to 400 ms with interrupts off, so that no key could
+    stop a motor meanwhile: the caller does it ahead, with `make_room`, while nothing moves. Only who never does, and
+    writes a whole sector full, has it done by `append`. A record that a power cut tore fails its CRC and is passed
+    over: the next one takes the place behind it with the same number.
     """
 
     def __init__(self, flash):

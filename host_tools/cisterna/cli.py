@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cisterna.errors import CisternaError, OutputError, PumpRefused
+from cisterna.image import commands as image_commands
 
 if TYPE_CHECKING:
     from cisterna.sim.runner import Outcome, Progress
@@ -28,9 +29,7 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _commands() -> None:
-    """Keeps `sim` a command of its own while it is the only one."""
+app.add_typer(image_commands.app, name="image")
 
 
 def _list_flips(wanted: bool) -> None:
@@ -45,7 +44,7 @@ def _list_flips(wanted: bool) -> None:
 )
 def sim(
     file: Annotated[Path, typer.Argument(help="The scenario, a TOML file.")],
-    target: Annotated[str, typer.Option(help="unix (the simulated board) or rp2040 (the image on an emulated chip); serial:ID: not yet.")] = "unix",
+    target: Annotated[str, typer.Option(help="unix (simulated board), rp2040 (image, emulated chip).")] = "unix",
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary object.")] = False,
     trace: Annotated[Path | None, typer.Option(help="Write one row each 30 s to this CSV file.")] = None,
     trace_every: Annotated[float | None, typer.Option(metavar="S", help="Seconds from row to row.")] = None,
@@ -71,6 +70,54 @@ def sim(
         _print(outcome, scenario, failures, as_json)
     if failures:
         raise typer.Exit(EXPECTATION_FAILED)
+
+
+@app.command(
+    epilog="Example:  cisterna emulate   and, in another terminal,  mpremote connect port:/dev/pts/4   "
+    "Exit status: 0 ended by Ctrl-C or SIGTERM, 2 no such image."
+)
+def emulate(
+    image: Annotated[Path | None, typer.Option(help="A .uf2; else the development image of `make image`.")] = None,
+    pump: Annotated[bool, typer.Option("--pump/--bare", help="The simulated pump around the chip, or none.")] = True,
+    flash: Annotated[Path | None, typer.Option(help="Keep the flash in this file, for the next time.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: port, image, pump.")] = False,
+) -> None:
+    """Run an image on an emulated Raspberry Pi Pico, whose USB serial port is a pseudo-terminal here.
+
+    It goes on until Ctrl-C. With --flash, a restart is a power cycle: what was written is still there.
+    """
+    with errors_as_lines():
+        from cisterna.bench import emulated
+
+        emulated.run(image, pump, flash, as_json)
+
+
+@app.command(
+    epilog="Example:  cisterna deploy --port /dev/ttyACM0   "
+    "Exit status: 0 the board has this firmware, 2 refused and nothing changed, 70 the board did not do it."
+)
+def deploy(
+    port: Annotated[str | None, typer.Option(help="The board's serial port; needed when a program runs on it.")] = None,
+    make_fs: Annotated[bool, typer.Option("--format", help="Make a new file system first: all in it is lost.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Send also what the board has already.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done. Ends the program, too.")] = False,
+    restart: Annotated[bool, typer.Option(help="Reset the board at the end.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the summary object.")] = False,
+) -> None:
+    """Run the firmware of this checkout on a board that has a development image.
+
+    Only modules that differ from the image are sent, and of those only what the board lacks. The board runs the old
+    set until the new one is there whole. For the bench: deploying ends what the pump is doing.
+    """
+    with errors_as_lines():
+        from cisterna.flash import deploy as flash
+        from cisterna.flash import told
+        from cisterna.image.places import of_checkout
+
+        options = flash.Options(port, make_fs, full, dry_run, restart)
+        with _progress("deploying") as progress:
+            outcome = flash.deploy(of_checkout(), options, lambda text: typer.echo(text, err=True), progress)
+        told.show(outcome, dry_run, as_json)
 
 
 def _check_options(target: str, trace_every: float | None, outputs: dict[str, Path | None]) -> None:

@@ -39,6 +39,16 @@ class LinkSilent(LinkError):
     """No answer in time: the pump is off, starting, or gone."""
 
 
+class DeployRefused(CisternaError):
+    """The board, or the way to it, is not as it must be. Nothing on it was changed."""
+
+
+class BoardSilent(CisternaError):
+    """The board did not do what it was told, or said nothing at all."""
+
+    exit_status = 70
+
+
 class PumpRefused(CisternaError):
     """The pump understood and refused. It changed nothing.
 

@@ -60,6 +60,9 @@ class Tape:
         self.next_sequence += 1
         return self.next_sequence - 1
 
+    def room_wanted(self):
+        return False
+
     def read(self, first, most):
         return first, b""
 

@@ -1,4 +1,4 @@
-"""The REPL of a development image on an emulated chip in the simulated world: code that runs there, in the chip's time."""
+"""The REPL of a development image on an emulated chip in the simulated world: code runs there, in the chip's time."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
 """The heap proof: the delivery tick allocates nothing on the RP2040, and takes no longer than it may.
 
 An int that reaches 2^30 is an object on this chip's heap, and so is what mpy-tool freezes as one; on a 64-bit Unix port
-and on CPython neither is, so only the image can tell. `heap_cases.py` runs in the frozen firmware of a development image,
-each case in a locked heap (`on_chip.py` says how).
+and on CPython neither is, so only the image can tell. `heap_cases.py` runs in the frozen firmware of a development
+image, each case in a locked heap (`on_chip.py` says how).
 """
 
 import json

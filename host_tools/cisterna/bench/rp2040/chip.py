@@ -5,7 +5,7 @@ What differs from the emulator as it comes, and why:
     UART   the emulator's has no interrupt levels and no bit times (`uart`)
     I2C    bytes take the time of the bus; the CPU, which polls for them, is not made to run its loop (`i2c`)
     flash  erasing and programming take their time, with interrupts off as on the chip (`flash`)
-    USB    nobody is plugged in unless `plug_in` is called
+    USB    nobody is plugged in until somebody is (`usb`)
 
 Everything that reaches into the emulator's own parts is in this folder, and the emulator is pinned.
 """
@@ -56,9 +56,9 @@ class Chip:
         load_uf2(image, self.mcu)
         self.clock = self.mcu.clock
         self.powered = False
-        self.cdc: Any = None
+        self._stopping = False
         self.on_bite: Callable[[], None] | None = None
-        self._limit = self.clock.create_alarm(self._stop)
+        self._limit = self.clock.create_alarm(self.stop)
         self._ticks_at_power_up_ms = 0
         for index in range(2):
             self._replace_pio(index)
@@ -67,8 +67,8 @@ class Chip:
         self.flash = FlashTimes(self.mcu)
         self.mcu.watchdog.on_watchdog_trigger = self._bite
         self._parked: _Parked | None = None
-        run = library()
-        self._fast = FastCore(self.mcu, run) if run else None
+        compiled = library()
+        self._fast = FastCore(self.mcu, compiled) if compiled else None
 
     def _replace_pio(self, index: int) -> None:
         pio = LazyPio(self.mcu, f"PIO{index}", _PIO_IRQS[index], index)
@@ -95,7 +95,7 @@ class Chip:
         self.mcu.watchdog.write_uint32(0, 0)
         self.mcu.sram[:] = bytes(len(self.mcu.sram))
         self.powered = False
-        self._simulator.stopped = True
+        self._simulator.stopped = True  # ends a batch of instructions; time goes on
 
     def _bite(self) -> None:
         if self.on_bite:
@@ -123,8 +123,9 @@ class Chip:
         if self.clock.nanos >= t_ns:
             return
         self._limit.schedule(t_ns - self.clock.nanos)
-        self._simulator.stopped = False
-        while not self._simulator.stopped:
+        self._stopping = False
+        while not self._stopping:
+            self._simulator.stopped = False
             if not self.powered:
                 self.clock.tick(self.clock.nanos_to_next_alarm)
             elif self._fast is None:
@@ -137,10 +138,7 @@ class Chip:
 
     def stop(self) -> None:
         """Ends `run_until_ns` after the instruction that runs."""
-        self._simulator.stopped = True
-
-    def _stop(self) -> None:
-        self._simulator.stopped = True
+        self._stopping = self._simulator.stopped = True
 
     # -- what a debugger does
 

@@ -51,17 +51,19 @@ def library() -> Any | None:
             if subprocess.run(command, capture_output=True, check=False).returncode:
                 return None
             os.replace(made, path)  # two tests at once make it twice, and both find it whole
-    run = ctypes.CDLL(str(path)).thumb_run
-    run.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
-    run.restype = ctypes.c_uint64
-    return run
+    compiled = ctypes.CDLL(str(path))
+    compiled.thumb_run.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
+    compiled.thumb_run.restype = ctypes.c_uint64
+    compiled.sio_read.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p]
+    compiled.sio_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
+    return compiled
 
 
 class FastCore:
     """Runs the chip's program: stretches of plain instructions in C, single others in the emulator's core."""
 
-    def __init__(self, mcu: Any, run: Any):
-        self._run = run
+    def __init__(self, mcu: Any, compiled: Any):
+        self._run = compiled.thumb_run
         self._core = core = mcu.core
         self._clock = mcu.clock
         self._views = [
@@ -76,6 +78,21 @@ class FastCore:
         self._state = _State(*(ctypes.addressof(view) for view in self._views))
         self._state.divisor = 1
         self._address = ctypes.addressof(self._state)
+        self._share(mcu.sio, compiled)
+
+    def _share(self, sio: Any, compiled: Any) -> None:
+        """Divider and spin locks have one state, whichever core executes the access: either may, at an interrupt."""
+        read, write = sio.read_uint32, sio.write_uint32
+        value = ctypes.c_uint32()
+
+        def read_shared(offset: int) -> int:
+            return value.value if compiled.sio_read(self._address, offset, ctypes.byref(value)) else read(offset)
+
+        def write_shared(offset: int, word: int) -> None:
+            if not compiled.sio_write(self._address, offset, word):
+                write(offset, word)
+
+        sio.read_uint32, sio.write_uint32 = read_shared, write_shared
 
     def reset(self) -> None:
         """SIO as after a reset of the chip."""

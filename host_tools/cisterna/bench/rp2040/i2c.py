@@ -103,7 +103,7 @@ class BusMaster:
         self._taken = 0
 
     def _abort(self, reason: int) -> None:
-        """A byte that is not acknowledged empties the FIFO; the emulator forgets to say so, and the CPU waits for it."""
+        """A byte that is not acknowledged empties the FIFO, for which the CPU waits; the emulator forgets to say so."""
         self._give_up(reason)
         self._i2c._set_interrupts(controller.R_TX_EMPTY)
 

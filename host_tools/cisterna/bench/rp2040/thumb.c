@@ -44,7 +44,8 @@ static void divide(core_t *s, int is_signed) {
     s->csr = 3;
 }
 
-static int sio_read(core_t *s, uint32_t offset, uint32_t *value) {
+// The emulator's core comes here too, with what it executes itself: 0 when the register is not ours.
+int sio_read(core_t *s, uint32_t offset, uint32_t *value) {
     if (offset >= 0x100 && offset < 0x180) {
         uint32_t bit = 1u << ((offset - 0x100) / 4);
         *value = s->spin_locks & bit ? 0 : bit;
@@ -62,7 +63,7 @@ static int sio_read(core_t *s, uint32_t offset, uint32_t *value) {
     return 0;
 }
 
-static int sio_write(core_t *s, uint32_t offset, uint32_t value) {
+int sio_write(core_t *s, uint32_t offset, uint32_t value) {
     if (offset >= 0x100 && offset < 0x180) {
         s->spin_locks &= ~(1u << ((offset - 0x100) / 4));
         return 1;

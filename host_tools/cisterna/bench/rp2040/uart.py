@@ -1,4 +1,4 @@
-"""A PL011 UART (ARM DDI 0183, RP2040 data sheet 4.2) with its FIFOs, bit times and interrupts, and the wire to the host."""
+"""A PL011 UART (ARM DDI 0183, RP2040 data sheet 4.2): FIFOs, bit times, interrupts, and the wire to the host."""
 
 from __future__ import annotations
 

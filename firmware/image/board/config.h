@@ -1,0 +1,57 @@
+// What the port sets without asking the board. MP_CONFIGFILE names this file in the place of the port's own.
+
+#include "mpconfigport.h"
+
+// Both images: the pump has no network, no FAT card, and nothing that these would speak to.
+#define MICROPY_PY_ASYNCIO (0)
+#undef MICROPY_PY_CRYPTOLIB
+#define MICROPY_PY_CRYPTOLIB (0)
+#undef MICROPY_VFS_FAT
+#define MICROPY_VFS_FAT (0)
+#undef MICROPY_PY_ONEWIRE
+#define MICROPY_PY_ONEWIRE (0)
+#undef MICROPY_PY_MACHINE_DHT_READINTO
+#define MICROPY_PY_MACHINE_DHT_READINTO (0)
+
+#if CISTERNA_THERAPY
+
+// Nothing but frozen code can run, because nothing that could run other code is there:
+// no compiler, so no REPL, no eval, no exec,
+#define MICROPY_ENABLE_COMPILER (0)
+#define MICROPY_PY_BUILTINS_EXECFILE (0)
+#undef MICROPY_EMIT_THUMB
+#define MICROPY_EMIT_THUMB (0)
+#undef MICROPY_EMIT_INLINE_THUMB
+#define MICROPY_EMIT_INLINE_THUMB (0)
+// no file to import and no loader that would,
+#undef MICROPY_PERSISTENT_CODE_LOAD
+#define MICROPY_PERSISTENT_CODE_LOAD (0)
+#undef MICROPY_VFS
+#define MICROPY_VFS (0)
+#undef MICROPY_VFS_LFS2
+#define MICROPY_VFS_LFS2 (0)
+#undef MICROPY_READER_VFS
+#define MICROPY_READER_VFS (0)
+#define MICROPY_PY_OS (0)
+// no character that interrupts, and no stream that it could come from,
+#define MICROPY_KBD_EXCEPTION (0)
+#define MICROPY_PY_SYS_STDFILES (0)
+#define MICROPY_PY_BUILTINS_INPUT (0)
+#define MICROPY_PY_BUILTINS_HELP (0)
+// no way from Python into the bootloader or to raw memory.
+#undef MICROPY_PY_MACHINE_BOOTLOADER
+#define MICROPY_PY_MACHINE_BOOTLOADER (0)
+#define MICROPY_PY_MACHINE_MEMX (0)
+#define MICROPY_PY_UCTYPES (0)
+
+// And what the firmware does not import. (deflate stays: the CRC-32 of binascii hangs on it.)
+#undef MICROPY_PY_HASHLIB_SHA1
+#define MICROPY_PY_HASHLIB_SHA1 (0)
+#define MICROPY_PY_CMATH (0)
+#define MICROPY_PY_HEAPQ (0)
+#define MICROPY_PY_PLATFORM (0)
+#define MICROPY_PY_RANDOM (0)
+#define MICROPY_PY_RE (0)
+#define MICROPY_PY_SELECT (0)
+
+#endif

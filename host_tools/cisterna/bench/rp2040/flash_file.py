@@ -1,0 +1,47 @@
+"""Flash that outlives the process: a file holds what a chip on a desk would hold while it has no power."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any
+
+from rp2040py.device.load_flash import load_uf2
+from rp2040py.peripherals import ssi
+
+from cisterna.bench.rp2040.chip import FLASH_BYTES, Chip
+
+_REACH = {ssi.CMD_PAGE_PROGRAM: 256, ssi.CMD_SECTOR_ERASE: 4096, ssi.CMD_BLOCK_ERASE: 65536}
+
+
+class FlashFile:
+    """The flash of `chip`, which has not run yet, kept in the file `path`; one that is not there is made.
+
+    The image is written over the file's contents as a boot loader would do it: only the blocks that it has. Each
+    erasing and programming reaches the file at once, so a process that is killed is a power cut. OSError if the file
+    cannot be used, BlockingIOError if another process has it.
+    """
+
+    def __init__(self, chip: Chip, path: Path, image: Path):
+        self._flash = chip.mcu.flash
+        self._ssi = chip.mcu.ssi
+        self._apply = self._ssi._apply_command
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        stored = os.pread(self._file, FLASH_BYTES, 0)
+        if stored:
+            self._flash[: len(stored)] = stored
+            load_uf2(image, chip.mcu)
+        os.pwrite(self._file, self._flash[:FLASH_BYTES], 0)
+        self._ssi._apply_command = self._command
+
+    def _command(self) -> None:
+        """The chip select rises, and what the chip was told begins."""
+        buffer: Any = self._ssi._tx_buffer
+        reach = _REACH.get(buffer[0], 0) if len(buffer) >= 4 else 0
+        start = int.from_bytes(buffer[1:4], "big")
+        self._apply()
+        if reach:
+            start -= start % reach
+            os.pwrite(self._file, self._flash[start : start + reach], start)

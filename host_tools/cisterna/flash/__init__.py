@@ -1,0 +1,1 @@
+"""What gets the firmware onto boards."""

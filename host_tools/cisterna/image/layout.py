@@ -1,0 +1,50 @@
+"""The layout of the flash, read from the two files that say it: the board's header and the firmware's wiring."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cisterna.errors import CisternaError
+
+FLASH_BYTES = 2 * 1024 * 1024  # of a Raspberry Pi Pico
+SECTOR = 4096
+HEADER = "image/board/mpconfigboard.h"
+WIRING = "boards/wiring.py"
+
+
+@dataclass(frozen=True)
+class Region:
+    """Bytes `start` to `end` (not included) of the flash chip."""
+
+    name: str
+    start: int
+    end: int
+
+    @property
+    def bytes(self) -> int:
+        return self.end - self.start
+
+
+def read(firmware: Path) -> list[Region]:
+    """Code, files, log: the whole flash, in order. CisternaError when the two files do not fit together."""
+    header = _numbers(firmware / HEADER, r"#define MICROPY_HW_FLASH_(STORAGE_\w+) \((\w+)\)")
+    wiring = _numbers(firmware / WIRING, r"^((?:FILES|LOG)_\w+) = const\((\w+)\)")
+    base = header["STORAGE_BASE"]
+    regions = [
+        Region("code", 0, base),
+        Region("files", base + wiring["FILES_START"], base + wiring["FILES_START"] + wiring["FILES_LENGTH"]),
+        Region("log", base + wiring["LOG_START"], base + wiring["LOG_START"] + wiring["LOG_LENGTH"]),
+    ]
+    ends = [region.end for region in regions]
+    starts = [region.start for region in regions[1:]] + [min(FLASH_BYTES, base + header["STORAGE_BYTES"])]
+    for region, end, next_start in zip(regions, ends, starts, strict=True):
+        if end != next_start or end % SECTOR:
+            raise CisternaError(
+                f"flash: {region.name} ends at 0x{end:06x}; allowed: 0x{next_start:06x}, where the next region begins "
+                f"or the flash ends, in sectors of {SECTOR} (firmware/{HEADER}, firmware/{WIRING})"
+            )
+    return regions
+
+
+def _numbers(path: Path, pattern: str) -> dict[str, int]:
+    return {name: int(number, 0) for name, number in re.findall(pattern, path.read_text(), re.MULTILINE)}
