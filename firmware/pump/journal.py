@@ -22,12 +22,12 @@ RATE_BASE = const(0x1600)  # 64 x 16 B
 BOLUS_BASE = const(0x1A00)  # 1440 x 16 B, ends at 0x7400
 PROVISION_BASE = const(0x7800)  # 2 KiB, written once, at the factory
 
-_PULSE_WORDS = const(16)
+_CHECKED_WORDS = const(13)  # the sequence number and the fields; after them the checks, and the number once more
 _PULSE_FORMAT = "<16I"
 _PULSE_BYTES = const(64)
 _MASK_24 = const(0xFFFFFF)
 
-# Words of a pulse, between the two sequence numbers (words 0 and 15) and the checks (13 and 14).
+# Words of a pulse, after the sequence number (word 0) and before the checks (13 and 14) and that number again (15).
 MONO_S = const(1)
 MONO_MS = const(2)
 RTC_S = const(3)  # time of the RTC when it was last read, less RTC_EPOCH_S (keeps it below 2^30) ...
@@ -41,29 +41,31 @@ RTC_EPOCH_S = const(1_577_836_800)  # 2020-01-01
 
 
 class PulseJournal:
-    """The pulse block. `words[1..12]` are set by the caller; `write` stores them, `restore` brings them back."""
+    """The pulse block. `write` stores its words, `restore` brings them back; the caller sets those of the RTC."""
 
     def __init__(self, nv):
         self._nv = nv
         self._buf = bytearray(_PULSE_BYTES)
-        self.words = [0] * _PULSE_WORDS
+        self.words = [0] * _CHECKED_WORDS
         self._sequence = 0
 
-    def write(self):
-        """Stores the words in the older slot. Runs in the delivery tick: allocates nothing."""
+    def write(self, s, ms, usteps, phase, encoder):
+        """Stores clock, counters and state in the older slot. Runs in the delivery tick: allocates nothing."""
         w = self.words
         self._sequence = (self._sequence + 1) & 0xFFFFFFF
-        w[0] = w[15] = self._sequence
-        mixed = total = 0
-        for k in range(13):
-            mixed ^= w[k]
-            total += (w[k] & _MASK_24) ^ k
-        w[13] = mixed
-        w[14] = total
+        w[0], w[MONO_S], w[MONO_MS] = self._sequence, s, ms
+        w[COUNTERS], w[COUNTERS + 1], w[COUNTERS + 2] = usteps[0], usteps[1], usteps[2]
+        w[COUNTERS + 3], w[COUNTERS + 4], w[COUNTERS + 5] = usteps[3], usteps[4], usteps[5]
+        w[PHASE], w[ENCODER] = phase, encoder
+        mixed = total = k = 0
+        for word in w:
+            mixed ^= word
+            total += (word & _MASK_24) ^ k
+            k += 1
         struct.pack_into(
             _PULSE_FORMAT, self._buf, 0,
             w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7],
-            w[8], w[9], w[10], w[11], w[12], w[13], w[14], w[15],
+            w[8], w[9], w[10], w[11], w[12], mixed, total, w[0],
         )  # fmt: skip
         self._nv.write(PULSE_BASE + (self._sequence & 1) * _PULSE_BYTES, self._buf)
 
@@ -76,14 +78,14 @@ class PulseJournal:
             if self._whole(words, slot) and (not found or words[0] > self._sequence):
                 found = True
                 self._sequence = words[0]
-                for k in range(_PULSE_WORDS):
+                for k in range(_CHECKED_WORDS):
                     self.words[k] = words[k]
         return found
 
     @staticmethod
     def _whole(words, slot):
         mixed = total = 0
-        for k in range(13):
+        for k in range(_CHECKED_WORDS):
             mixed ^= words[k]
             total += (words[k] & _MASK_24) ^ k
         ends = words[0] == words[15] and words[0] > 0 and words[0] & 1 == slot

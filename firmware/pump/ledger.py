@@ -4,7 +4,7 @@ Motion is booked when it is granted, before it is made, so that after any cut bo
 gives its unmade steps back. Counters only grow. When the volume of a step or the concentration changes, what was
 counted so far is folded into nanolitres and nanograms, rounded up, and counting goes on from there.
 
-`book`, `give_back` and `add_excess` run in the delivery tick: no allocation, counters stay below 2^30.
+Booking and giving back run in the delivery tick: no allocation, counters stay below 2^30.
 """
 
 from pump.units import const, mass_ng_of_usteps, volume_nl_of_usteps
@@ -35,9 +35,23 @@ class Ledger:
         """Books steps ahead of their motion."""
         self.usteps[account] += usteps
 
+    def book_grant(self, planned):
+        """Books a grant of the schedule ahead of its motion: the steps of basal, PCA and clinician bolus."""
+        u = self.usteps
+        u[BASAL] += planned[BASAL]
+        u[PCA] += planned[PCA]
+        u[CLINICIAN] += planned[CLINICIAN]
+
     def give_back(self, account, usteps):
         """Takes back steps that were granted but not made."""
         self.usteps[account] -= usteps
+
+    def give_back_grant(self, planned):
+        """Takes back what `book_grant` booked."""
+        u = self.usteps
+        u[BASAL] -= planned[BASAL]
+        u[PCA] -= planned[PCA]
+        u[CLINICIAN] -= planned[CLINICIAN]
 
     def set_fluid(self, pl_step, concentration_ug_per_ml):
         """Another syringe or concentration from now on: folds what was counted under the old one."""

@@ -4,7 +4,6 @@ One grant is in flight at a time. The step generator stops by itself when it is 
 costs at most one grant. `go`, `settle` and `halt` run in the delivery tick and allocate nothing.
 """
 
-from pump import journal
 from pump.ledger import BASAL, CLINICIAN, PCA, PRIME
 from pump.schedule import MAX_STEPS, MIN_PERIOD_US, Schedule
 from pump.units import const
@@ -32,27 +31,24 @@ class Motion:
         self._forward = True
         self._steps = 0
         self._s = self._ms = 0  # when the schedule was last looked at
-        self._flight_us = 0  # from then to the last step of the grant
+        self._flight_ms = 0  # from then until the last step of the grant was made, rounded up
         self.phase = 0  # state of the pump, for the journal
         self.encoder_raw = 0
 
     def begin(self, s, ms):
         """The schedule's time starts here; nothing may be in flight."""
         self._s, self._ms = s, ms
-        self._flight_us = 0
+        self._flight_ms = 0
 
     def go(self, s, ms):
         """Grants what is due next by the schedule. Returns the number of steps, 0 when none is due yet."""
-        self.schedule.pass_time(self._elapsed_us(s, ms))
-        self._s, self._ms = s, ms
-        steps = self.schedule.plan()
+        schedule = self.schedule
+        self._pass_time(s, ms)
+        steps = schedule.plan()
         if steps:
-            planned = self.schedule.planned
-            self._ledger.book(BASAL, planned[BASAL])  # not through a local: a bound method is an allocation
-            self._ledger.book(PCA, planned[PCA])
-            self._ledger.book(CLINICIAN, planned[CLINICIAN])
-            self._flight_us = self.schedule.last_us
-            self._fly(_SCHEDULED, True, self.schedule.first_us, self.schedule.period_us, steps)
+            self._ledger.book_grant(schedule.planned)
+            self._flight_ms = _whole_ms(schedule.last_us)
+            self._fly(_SCHEDULED, True, schedule.first_us, schedule.period_us, steps)
         return steps
 
     def go_fixed(self, account, forward, steps, period_us, s, ms):
@@ -62,7 +58,7 @@ class Motion:
         self._s, self._ms = s, ms
         if account == PRIME:
             self._ledger.book(PRIME, steps)
-        self._flight_us = steps * period_us
+        self._flight_ms = _whole_ms(steps * period_us)
         self._fly(account, forward, period_us, period_us, steps)
 
     def _fly(self, account, forward, first_us, period_us, steps):
@@ -70,24 +66,21 @@ class Motion:
         self.flying = True
         self.write_pulse(self._s, self._ms)
         if self._motor.grant(forward, first_us, period_us, steps) is False:
-            self._flight_us = 0  # a gate was latched, nothing moves: look again at once, and give it all back
+            self._flight_ms = 0  # a gate was latched, nothing moves: look again at once, and give it all back
 
     def write_pulse(self, s, ms):
         """Writes clock, counters and state ahead of what comes next."""
-        w, u = self._pulse.words, self._ledger.usteps
-        w[journal.MONO_S], w[journal.MONO_MS] = s, ms
-        base = journal.COUNTERS
-        w[base], w[base + 1], w[base + 2] = u[0], u[1], u[2]
-        w[base + 3], w[base + 4], w[base + 5] = u[3], u[4], u[5]
-        lands_ms = self.lands_in_ms(s, ms) if self.flying else LONGEST_PAUSE_MS
-        w[journal.PHASE] = self.phase | lands_ms << 4
-        w[journal.ENCODER] = self.encoder_raw + (self._steps << 12 if self.flying else 0)
-        self._pulse.write()
+        lands_ms, granted = LONGEST_PAUSE_MS, 0
+        if self.flying:
+            lands_ms, granted = self.lands_in_ms(s, ms), self._steps
+        self._pulse.write(
+            s, ms, self._ledger.usteps, self.phase | lands_ms << 4, self.encoder_raw + (granted << 12)
+        )
 
     def lands_in_ms(self, s, ms):
         """Milliseconds from (s, ms) until the grant in flight has made its last step, at least 1."""
-        left = (self._flight_us - self._elapsed_us(s, ms) + 999) // 1000
-        return left + 1 if left > 0 else 1
+        left = self._flight_ms - self._elapsed_ms(s, ms)
+        return left if left > 1 else 1
 
     def settle(self, s, ms):
         """Books the end of a grant that moves no more, because it was used up or an interrupt gated it.
@@ -110,14 +103,13 @@ class Motion:
         made = self._motor.halt()
         if self.flying:
             return self._end(made, s, ms)
-        self.schedule.pass_time(self._elapsed_us(s, ms))
-        self._s, self._ms = s, ms
+        self._pass_time(s, ms)
         return False
 
     def _end(self, made, s, ms):
         steps = self._steps
         made = min(max(made, 0), steps)
-        elapsed_us = self._elapsed_us(s, ms)
+        elapsed_us = self._elapsed_ms(s, ms) * 1000
         if self._account == _SCHEDULED:
             if made == steps:
                 self.schedule.settle(elapsed_us)
@@ -133,15 +125,21 @@ class Motion:
 
     def _give_back_unmade(self, made, elapsed_us):
         schedule, ledger = self.schedule, self._ledger
-        planned = schedule.planned
-        basal, pca, clinician = planned[BASAL], planned[PCA], planned[CLINICIAN]
+        ledger.give_back_grant(schedule.planned)
         schedule.cut(made, elapsed_us)
-        ledger.give_back(BASAL, basal - schedule.made[BASAL])
-        ledger.give_back(PCA, pca - schedule.made[PCA])
-        ledger.give_back(CLINICIAN, clinician - schedule.made[CLINICIAN])
+        ledger.book_grant(schedule.made)
 
-    def _elapsed_us(self, s, ms):
-        elapsed_ms = (s - self._s) * 1000 + ms - self._ms if s - self._s < 60 else _LONGEST_MS
-        return elapsed_ms * 1000
+    def _pass_time(self, s, ms):
+        """Nothing is in flight: brings the schedule to this instant."""
+        elapsed_ms = self._elapsed_ms(s, ms)
+        if elapsed_ms:
+            self.schedule.pass_time(elapsed_ms * 1000)
+            self._s, self._ms = s, ms
+
+    def _elapsed_ms(self, s, ms):
+        return (s - self._s) * 1000 + ms - self._ms if s - self._s < 60 else _LONGEST_MS
 
 
+def _whole_ms(us):
+    """Whole milliseconds by whose end `us` are surely over."""
+    return (us + 999) // 1000 + 1

@@ -3,8 +3,12 @@
 Each stream (basal, PCA bolus, clinician bolus) has its own ideal step times: an interval of whole microseconds plus a
 fraction kept as a remainder, so that it never drifts [NUM-03]. A grant is what is due in the next window, at most
 10 s and at most 1 uL (or one microstep, if that is larger), laid out at an even period; if it is cut short, the steps
-really made are played again over the saved state, and the rest falls due anew. Time that passes without motion is
-never caught up [H32]: at most one interval of backlog is kept.
+really made are taken again from the saved state, and the rest falls due anew. Time that passes without motion is never
+caught up [H32]: at most one interval of backlog is kept.
+
+Steps are taken in the order they fall due. Step i of a stream from now on falls due after wait + i * interval, so those
+of basal by itself, nearly always the case, are counted by one division and not one by one. At most one bolus runs
+beside basal, the other is held; the steps of these two are merged.
 
 Everything in `plan`, `settle` and `cut` runs in the delivery tick: no allocation, every intermediate below 2^30.
 """
@@ -21,7 +25,8 @@ GRANT_PL = const(1_000_000)  # and moves at most 1 uL
 MIN_PERIOD_US = const(5_000)  # what the step generator holds by itself
 MAX_INTERVAL_US = const(1_000_000_000)  # 1000 s a step; interval + window stays below 2^30
 UNLIMITED = const(-1)
-MAX_STEPS = const(64)
+MAX_STEPS = const(34)  # 1 uL in the narrowest syringe
+MAX_PARTS = const(30_000_000)  # of a microsecond; (steps + 1) * parts stays below 2^30
 
 # A bolus makes its last step a little before its time is up, so that it ends exactly when planned.
 END_MARGIN_US = const(2_000)
@@ -43,8 +48,10 @@ class Interval:
         self.whole_us = numerator // denominator
         self.part = numerator % denominator
         self.parts = denominator
-        if self.whole_us > MAX_INTERVAL_US:
-            raise ValueError("a step every %d us is slower than the schedule can hold" % self.whole_us)
+        if self.whole_us > MAX_INTERVAL_US or self.parts > MAX_PARTS:
+            raise ValueError("a step every %d us is not what the schedule can hold" % self.whole_us)
+        if self.whole_us < MIN_PERIOD_US:  # past the machine's end: only a ledger that forgot its syringe asks for it
+            self.whole_us, self.part, self.parts = MIN_PERIOD_US, 0, 1
 
 
 def basal_interval(basal_ug_per_day, concentration_ug_per_ml, pl_step):
@@ -70,8 +77,15 @@ def bolus_duration_ms(usteps, pl_step, wanted_s, basal_ug_per_day, concentration
     return max(wanted_s * 1000, shortest_ms)
 
 
+# The streams that run, by their bits. Both boluses at once is no case: see `_note_running`.
+_STREAMS_OF = ((), (BASAL,), (PCA,), (BASAL, PCA), (CLINICIAN,), (BASAL, CLINICIAN))
+
+
 class Schedule:
-    """Step times of the three streams, in us from the instant of the last `plan`, `settle` or `cut`."""
+    """Step times of the three streams, in us from the instant of the last `plan`, `settle` or `cut`.
+
+    Streams are started, stopped and held between two grants, not while one is planned.
+    """
 
     def __init__(self):
         self._wait_us = [0] * STREAMS  # until the stream's next step
@@ -81,16 +95,17 @@ class Schedule:
         self._carry = [0] * STREAMS  # remainder of the fraction, 0 <= carry < parts
         self.left = [0] * STREAMS  # steps still to make; 0 = idle
         self._held = [False] * STREAMS
-        self._saved_wait = [0] * STREAMS
+        self._running = ()  # streams that have steps left and are not held
+        self._saved_wait = [0] * STREAMS  # before the last plan, of the streams that have a share in it
         self._saved_carry = [0] * STREAMS
         self._saved_left = [0] * STREAMS
-        self._order = bytearray(MAX_STEPS)  # which stream each granted step belongs to
         self.made = [0] * STREAMS  # result of the last settle or cut
         self.planned = [0] * STREAMS  # what the last plan promised, a stream
         self.steps = 0
         self.first_us = 0
         self.period_us = MIN_PERIOD_US
         self.last_us = 0
+        self._first_due_us = self._last_due_us = 0  # of the steps taken last
         self._max_steps = 1
 
     def configure(self, pl_step):
@@ -106,110 +121,171 @@ class Schedule:
         self._wait_us[stream] = interval.whole_us
         self.left[stream] = usteps
         self._held[stream] = False
+        self._note_running()
 
     def stop(self, stream):
         """Ends a stream; what was left of it is forgotten."""
         self.left[stream] = 0
+        self._note_running()
 
     def stop_all(self):
         """Ends every stream."""
         for k in range(STREAMS):
             self.left[k] = 0
         self.steps = 0
+        self._note_running()
 
     def hold(self, stream, held):
         """Suspends a stream or lets it go on; its time stands still meanwhile."""
         self._held[stream] = held
+        self._note_running()
+
+    def _note_running(self):
+        """`left` or `_held` has changed."""
+        bits = 0
+        for k in range(STREAMS):
+            if self.left[k] and not self._held[k]:
+                bits |= 1 << k
+        if bits >= len(_STREAMS_OF):
+            raise ValueError("two boluses at once: one must be held")
+        self._running = _STREAMS_OF[bits]
+
+    # -- grants
 
     def plan(self):
         """Finds the steps due in the next window and promises them. Returns how many (0: none is due yet).
 
         The layout is in `first_us`, `period_us`, `last_us`; the share of each stream in `planned`.
         """
-        wait, left = self._wait_us, self.left
-        steps = 0
-        self.planned[0] = self.planned[1] = self.planned[2] = 0
-        for k in range(STREAMS):
-            self._saved_wait[k] = wait[k]
-            self._saved_carry[k] = self._carry[k]
-            self._saved_left[k] = left[k]
-        while steps < self._max_steps:
-            k = self._next_stream()
-            if k < 0 or wait[k] > WINDOW_US:
-                break
-            due = wait[k]
-            if steps == 0:
-                self.first_us = due if due > MIN_PERIOD_US else MIN_PERIOD_US
-            self.last_us = due
-            self._order[steps] = k
-            self.planned[k] += 1
-            self._advance(k)
-            steps += 1
-            if left[k] == 0:
-                break  # the last step of a bolus is in time only if nothing slower shares its even period
-        self.steps = steps
+        self.steps = steps = self._take(self._max_steps, self.planned)
+        if steps == 0:
+            self.last_us = 0
+            return 0
+        first = self._first_due_us
+        if first < MIN_PERIOD_US:
+            first = MIN_PERIOD_US
+        self.first_us = self.last_us = first
         if steps > 1:
-            period = (self.last_us - self.first_us) // (steps - 1)
-            self.period_us = period if period > MIN_PERIOD_US else MIN_PERIOD_US
-        self.last_us = self.first_us + (steps - 1) * self.period_us if steps else 0
+            period = (self._last_due_us - first) // (steps - 1)
+            if period < MIN_PERIOD_US:
+                period = MIN_PERIOD_US
+            self.period_us = period
+            self.last_us = first + (steps - 1) * period
         return steps
 
     def next_due_us(self):
         """Time to the next step of any stream, or -1 when none is scheduled."""
-        k = self._next_stream()
-        return -1 if k < 0 else self._wait_us[k]
+        best = -1
+        for k in self._running:
+            if best < 0 or self._wait_us[k] <= self._wait_us[best]:
+                best = k
+        return -1 if best < 0 else self._wait_us[best]
 
     def settle(self, elapsed_us):
         """The whole grant was made; `elapsed_us` have passed since it was planned. `made` tells the shares."""
-        self.made[0], self.made[1], self.made[2] = self.planned[0], self.planned[1], self.planned[2]
-        self.planned[0] = self.planned[1] = self.planned[2] = 0
+        made, planned = self.made, self.planned
+        made[0], made[1], made[2] = planned[0], planned[1], planned[2]
+        planned[0] = planned[1] = planned[2] = 0
         self.steps = 0
         self.pass_time(elapsed_us)
 
     def cut(self, steps_made, elapsed_us):
         """The grant ended after `steps_made` of its steps; the others fall due anew. `made` tells the shares."""
-        self.made[0] = self.made[1] = self.made[2] = 0
+        planned = self.planned
         for k in range(STREAMS):
-            self._wait_us[k] = self._saved_wait[k]
-            self._carry[k] = self._saved_carry[k]
-            self.left[k] = self._saved_left[k]
-            self.planned[k] = 0
-        for i in range(steps_made):
-            k = self._order[i]
-            self.made[k] += 1
-            self._advance(k)
+            if planned[k]:
+                self._wait_us[k] = self._saved_wait[k]
+                self._carry[k] = self._saved_carry[k]
+                self.left[k] = self._saved_left[k]
+                planned[k] = 0
+        self._note_running()
+        self._take(steps_made, self.made)
         self.steps = 0
         self.pass_time(elapsed_us)
 
     def pass_time(self, elapsed_us):
         """Lets time go by; at most one interval of backlog is kept, older steps are given up."""
-        for k in range(STREAMS):
-            if self.left[k] and not self._held[k]:
-                wait = self._wait_us[k] - elapsed_us
-                if wait < -self._whole_us[k]:
-                    wait = -self._whole_us[k]
-                self._wait_us[k] = wait
+        for k in self._running:
+            wait = self._wait_us[k] - elapsed_us
+            if wait < -self._whole_us[k]:
+                wait = -self._whole_us[k]
+            self._wait_us[k] = wait
 
-    def _next_stream(self):
-        """The stream whose step is due first; of two at once the bolus goes first. -1: none."""
-        best = -1
-        for k in range(STREAMS):
-            if (
-                self.left[k]
-                and not self._held[k]
-                and (best < 0 or self._wait_us[k] <= self._wait_us[best])
-            ):
-                best = k
-        return best
+    # -- steps, taken in the order they fall due
 
-    def _advance(self, k):
-        """Moves stream k on to its next step."""
-        wait = self._wait_us[k] + self._whole_us[k]
-        carry = self._carry[k] + self._part[k]
-        if carry >= self._parts[k]:
-            carry -= self._parts[k]
-            wait += 1
-        self._wait_us[k] = wait
-        self._carry[k] = carry
+    def _take(self, most, shares):
+        """Takes at most `most` of the steps due in the window. Returns how many; `shares` tells whose they are."""
+        shares[0] = shares[1] = shares[2] = 0
+        running = self._running
+        if not running or most == 0:
+            return 0
+        if len(running) == 1:
+            return self._take_alone(running[0], most, shares)
+        return self._take_merged(running[0], running[1], most, shares)
+
+    def _take_alone(self, k, most, shares):
+        """`_take` for a stream that runs by itself."""
+        wait, whole, parts = self._wait_us[k], self._whole_us[k], self._parts[k]
+        if wait > WINDOW_US:
+            return 0
+        if 0 < self.left[k] < most:
+            most = self.left[k]
+        last = (WINDOW_US - wait) // whole  # number of the last step, counted from 0
+        if last >= most:
+            last = most - 1
+        carry = self._carry[k] + last * self._part[k]
+        if wait + last * whole + carry // parts > WINDOW_US:  # by its fractions, which make less than an interval
+            last -= 1
+            carry -= self._part[k]
+        self._first_due_us = wait
+        wait += last * whole + carry // parts
+        self._last_due_us = wait
+        carry = carry % parts + self._part[k]
+        shares[k] = last + 1
+        self._move_on(k, last + 1, wait + whole + carry // parts, carry % parts)
+        return last + 1
+
+    def _take_merged(self, a, b, most, shares):
+        """`_take` for two streams; of two steps due at once that of `b`, the bolus, goes first."""
+        wait_a, carry_a, left_a = self._wait_us[a], self._carry[a], self.left[a]
+        whole_a, part_a, parts_a = self._whole_us[a], self._part[a], self._parts[a]
+        wait_b, carry_b, left_b = self._wait_us[b], self._carry[b], self.left[b]
+        whole_b, part_b, parts_b = self._whole_us[b], self._part[b], self._parts[b]
+        self._first_due_us = wait_b if wait_b <= wait_a else wait_a
+        due = 0
+        while most:
+            if wait_b <= wait_a:
+                if wait_b > WINDOW_US:
+                    break
+                due = wait_b
+                carry_b += part_b
+                wait_b += whole_b + carry_b // parts_b
+                carry_b %= parts_b
+                left_b -= 1
+                if not left_b:
+                    break  # the last step of a bolus is in time only if nothing slower shares its even period
+            else:
+                if wait_a > WINDOW_US:
+                    break
+                due = wait_a
+                carry_a += part_a
+                wait_a += whole_a + carry_a // parts_a
+                carry_a %= parts_a
+                left_a -= 1
+                if not left_a:
+                    break
+            most -= 1
+        self._last_due_us = due
+        shares[a], shares[b] = self.left[a] - left_a, self.left[b] - left_b
+        self._move_on(a, shares[a], wait_a, carry_a)
+        self._move_on(b, shares[b], wait_b, carry_b)
+        return shares[a] + shares[b]
+
+    def _move_on(self, k, steps, wait, carry):
+        """Stream k has taken so many steps; its next one falls due at `wait`, with the remainder `carry`."""
+        self._saved_wait[k], self._saved_carry[k], self._saved_left[k] = self._wait_us[k], self._carry[k], self.left[k]
+        self._wait_us[k], self._carry[k] = wait, carry
         if self.left[k] > 0:
-            self.left[k] -= 1
+            self.left[k] -= steps
+            if self.left[k] == 0:
+                self._note_running()

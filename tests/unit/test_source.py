@@ -96,7 +96,9 @@ def test_no_constant_tuple_holds_an_int_that_is_frozen_as_an_object():
         constants = _constants(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.Tuple) and _is_constant(node, constants):
-                values = [constants.get(getattr(element, "id", ""), getattr(element, "value", 0)) for element in node.elts]
+                values = [
+                    constants.get(getattr(element, "id", ""), getattr(element, "value", 0)) for element in node.elts
+                ]
                 if any(isinstance(value, int) and not -0x2000 <= value <= 0x1FFF for value in values):
                     found.append(f"{path.name}:{node.lineno}")
     assert found == []

@@ -55,7 +55,9 @@ BOARD = constants(ROOT / "firmware" / "boards" / "wiring.py")
 
 def rows(columns: int) -> list[list[str]]:
     """Rows of the list's tables of so many columns, heads and rules left out."""
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in LIST.splitlines() if line.startswith("|")]
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in LIST.splitlines() if line.startswith("|")
+    ]
     return [row for row in cells if len(row) == columns and row[0][:1].isdigit() or row[0].startswith("I2C")]
 
 
@@ -73,7 +75,7 @@ def test_the_board_is_wired_as_the_list_says():
 def test_the_world_hangs_on_the_same_pins():
     for name, there in IN_THE_WORLD.items():
         assert BOARD[name] == getattr(world, there), name
-    assert (world.LIGHT_YELLOW, world.LIGHT_GREEN) == (BOARD["LIGHT_RED"] + 1, BOARD["LIGHT_RED"] + 2)
+    assert (BOARD["LIGHT_RED"] + 1, BOARD["LIGHT_RED"] + 2) == (world.LIGHT_YELLOW, world.LIGHT_GREEN)
 
 
 def test_each_chip_answers_at_its_address():

@@ -260,7 +260,14 @@ def modules():
     time.sleep_ms = lambda ms: setattr(clock, "now_us", clock.now_us + ms * 1000)
     events = ModuleType("events")
     events.wait_ms = clock.wait_ms
-    return {"machine": machine, "events": events, "rp2": rp2, "micropython": micropython, "framebuf": framebuf, "time": time}
+    return {
+        "machine": machine,
+        "events": events,
+        "rp2": rp2,
+        "micropython": micropython,
+        "framebuf": framebuf,
+        "time": time,
+    }
 
 
 def forget_drivers():

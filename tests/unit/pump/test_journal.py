@@ -1,6 +1,19 @@
 """The write-ahead journal: whole blocks only, the newest first, whatever byte a power cut falls on."""
 
-from pump.journal import FIELDS, PULSE_BASE, STATE_BASE, BlockJournal, PulseJournal
+from pump.journal import (
+    COUNTERS,
+    ENCODER,
+    FIELDS,
+    MONO_MS,
+    MONO_S,
+    PHASE,
+    PULSE_BASE,
+    RTC_MONO_S,
+    RTC_S,
+    STATE_BASE,
+    BlockJournal,
+    PulseJournal,
+)
 
 
 class Fram:
@@ -20,12 +33,13 @@ class Fram:
             self.budget -= size
 
 
-def pulse(fram, value):
+def write_pulse(fram, value):
+    """A pulse whose word k is `value` + k."""
     journal = PulseJournal(fram)
     journal.restore()
-    for k in range(1, FIELDS + 1):
-        journal.words[k] = value + k
-    return journal
+    journal.words[RTC_S], journal.words[RTC_MONO_S] = value + RTC_S, value + RTC_MONO_S
+    counters = [value + COUNTERS + k for k in range(6)]
+    journal.write(value + MONO_S, value + MONO_MS, counters, value + PHASE, value + ENCODER)
 
 
 def test_pulse_cut_at_every_byte():
@@ -33,9 +47,9 @@ def test_pulse_cut_at_every_byte():
     for budget in range(65):
         fram = Fram()
         for value in (1000, 2000, 3000):
-            pulse(fram, value).write()
+            write_pulse(fram, value)
         fram.budget = budget
-        pulse(fram, 4000).write()
+        write_pulse(fram, 4000)
         found = PulseJournal(fram)
         assert found.restore()
         value = found.words[1] - 1
@@ -46,8 +60,8 @@ def test_pulse_cut_at_every_byte():
 def test_pulse_sees_every_flipped_bit():
     """H30: a single flipped bit in the newest slot: the other slot is taken."""
     fram = Fram()
-    pulse(fram, 1000).write()
-    pulse(fram, 2000).write()
+    write_pulse(fram, 1000)
+    write_pulse(fram, 2000)
     for at in range(PULSE_BASE, PULSE_BASE + 128):
         for bit in range(8):
             fram.bytes[at] ^= 1 << bit

@@ -65,7 +65,11 @@ class LazyPio(RPPIO):
 
     def write_uint32(self, offset: int, value: int) -> None:
         self._catch_up()
+        stalled = [(machine, machine.next_due_fp) for machine in self.machines if machine.waiting]
         super().write_uint32(offset, value)
+        for machine, stalled_fp in stalled:
+            if not machine.waiting:  # it goes on with the next pulse of its divider (data sheet 3.5.5), not in between
+                machine.next_due_fp += (stalled_fp - machine.next_due_fp) % machine.div_fp
         self.stopped = True  # the CPU's loop is not to step it
         self.check_changed_pins()
         self._aim()

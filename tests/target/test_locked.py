@@ -1,0 +1,140 @@
+"""What gets through to the interpreter: nothing in a therapy image, a person at a desk in a development image."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cisterna.bench.rp2040.usb import UsbHost
+from cisterna.bench.world.wiring import ENN
+from cisterna.errors import TargetFailed
+from cisterna.link.client import unframe
+from cisterna.sim.session import planned_t0_ms
+from target.prompt import Prompt
+from target.therapy import SHORT_LINE_UL, play, scenario
+from target.witness import MS, WatchedTarget
+
+pytestmark = pytest.mark.target
+
+T0_S = planned_t0_ms(SHORT_LINE_UL) / 1000
+FLOW = {"basal_ug_per_day": 72_000, "bolus_ug": 0}  # 3 mL/h
+# Ctrl-C, Ctrl-A (raw REPL), Ctrl-D (soft reset, or run), Ctrl-E (paste mode), Ctrl-B (friendly REPL)
+KNOCKS = (
+    b"\x03", b"\x03\x03", b"\r\x03\x03\r\x01", b"\x03\x03\x01import machine\nmachine.reset()\x04", b"\x04",
+    b"\x05import machine\nmachine.bootloader()\n\x04", b"\x02", b"\r\nimport machine; machine.reset()\r",
+)  # fmt: skip
+PROMPTS = (b">>>", b"===", b"raw REPL", b"MicroPython", b"Traceback", b"KeyboardInterrupt")
+
+
+class Knocked(WatchedTarget):
+    """With a computer at the USB port, and hands that do something at moments of the chip's time.
+
+    heard: every line on the link. usb: every byte on the USB port.
+    """
+
+    def __init__(self, image: Path, doings: dict[float, Callable[["Knocked"], None]]):
+        super().__init__(image)
+        self.heard: list[bytes] = []
+        self.usb = b""
+        self._doings = doings
+        self.on_start = self._plug_in
+
+    def _plug_in(self) -> None:
+        self.host = UsbHost(self.chip)
+        self.host.on_data = self._came
+        for at_s, do in self._doings.items():
+            self.chip.clock.create_alarm(lambda do=do: do(self)).schedule(at_s * 1000 * MS)
+
+    def _came(self, data: bytes) -> None:
+        self.usb += data
+
+    def _line_came(self) -> None:
+        self.heard.append(self._uart.lines[-1][1])
+        super()._line_came()
+
+
+def knock(what: bytes) -> Callable[[Knocked], None]:
+    """On both ports. The line is ended, or it would be part of the clinician's next request."""
+
+    def do(target: Knocked) -> None:
+        target.send(what + b"\n")
+        target.host.send(what)
+
+    return do
+
+
+@pytest.fixture(scope="module")
+def undisturbed(therapy):
+    return play(therapy, scenario("30s", **FLOW))
+
+
+@pytest.fixture(scope="module")
+def knocked(therapy):
+    """Before the first instruction, while it starts, at rest, and while it infuses."""
+    at_s = [0, 0.05, 0.15, 0.25, 0.33, 0.4, 1, 5]
+    at_s += [T0_S + 5 + 1.37 * k for k in range(2 * len(KNOCKS))]
+    target = Knocked(therapy, {t: knock(KNOCKS[k % len(KNOCKS)]) for k, t in enumerate(at_s)})
+    return play(therapy, scenario("30s", **FLOW), target), target
+
+
+def test_an_infusion_goes_on_as_if_nobody_had_knocked(undisturbed, knocked):
+    """SEC-10: the same steps, to a millisecond of what the interrupts of the knocks cost."""
+    run, _ = knocked
+    assert run.summary["state"] == "infusing" and run.summary["reboots"] == 0 and run.witness.bites == []
+    assert len(run.outcome.records) == len(undisturbed.outcome.records)
+    mine, theirs = run.witness.steps(run.t0_ns), undisturbed.witness.steps(undisturbed.t0_ns)
+    assert len(mine) > 500 and abs(len(mine) - len(theirs)) <= 1
+    assert max(abs(a - b) for a, b in zip(mine, theirs, strict=False)) < 2 * MS
+
+
+def test_nothing_answers_with_a_prompt(knocked):
+    """SEC-07: what is no request is answered as one that does not carry its CRC, and there is no USB device at all."""
+    run, target = knocked
+    assert target.usb == b"" and not target.host.connected
+    assert not [line for line in target.heard if any(prompt in line for prompt in PROMPTS)]
+    answers = [unframe(line) for line in target.heard]
+    refused = [answer["error"]["code"] for answer in answers if answer.get("id") is None]
+    assert len(refused) >= 2 * len(KNOCKS) and set(refused) == {-32700}
+
+
+@pytest.fixture(scope="module")
+def interrupted(development):
+    """A development board that infuses; Ctrl-C after ten seconds, and then a light sleep at the prompt."""
+    prompt = Prompt(development)
+    prompt.run(
+        "import rp2, vfs\nfrom boards import wiring\n"
+        "vfs.VfsLfs2.mkfs(rp2.Flash(start=wiring.FILES_START, len=wiring.FILES_LENGTH), progsize=256)"
+    )
+    storage = bytes(prompt.target.chip.mcu.flash[0x0C_0000:0x10_0000])
+    prompt.close()
+    target = Knocked(
+        development,
+        {
+            T0_S + 10: lambda target: target.host.send(b"\x03"),
+            T0_S + 25: lambda target: target.host.send(b"import machine; machine.lightsleep(10)\r"),
+        },
+    )
+    plug_in = target.on_start
+
+    def begin() -> None:
+        target.chip.mcu.flash[0x0C_0000:0x10_0000] = storage
+        plug_in()
+
+    target.on_start = begin
+    with pytest.raises(TargetFailed, match="does not answer"):
+        play(development, scenario("30s", **FLOW), target)
+    return target
+
+
+def test_ctrl_c_at_a_development_board_lets_the_motor_go(interrupted):
+    """The person who works on it has a prompt, a motor at rest, and no watchdog that bites."""
+    witness, at_ns = interrupted.witness, (T0_S + 10) * 1000 * MS
+    assert b"KeyboardInterrupt" in interrupted.usb and b">>> " in interrupted.usb
+    assert len(witness.steps(at_ns - 5_000 * MS)) > 50 and witness.bites == []
+    let_go = [edge.ns for edge in witness.outputs if edge.pin == ENN and edge.level and edge.ns > at_ns]
+    assert let_go and let_go[0] - at_ns < 100 * MS
+    assert witness.steps(let_go[0]) == []
+
+
+def test_the_witness_sees_a_clock_that_is_gated(interrupted):
+    """What `test_motion` looks for and does not find."""
+    assert [ns for ns in interrupted.witness.clocks if ns > (T0_S + 25) * 1000 * MS]

@@ -1,0 +1,86 @@
+"""The same scenario on the simulated board and on the real image: the same therapy, step for step.
+
+Every other test of the therapy runs on the simulated board. Here is why that counts.
+
+How far the count of microsteps may part. The schedule is the same rational number on both, so where nothing cuts a
+grant the counts are the same. On the chip code takes time, some 10 ms from a wake-up to the first step of its grant:
+what ends motion at an instant that is not its own may find one step less made, or one more: a stop key, a door, a power
+cut, an alarm. And the chip checks a signature for 0.3 s where the simulated board takes no time: what runs goes on for
+so much longer, and what comes begins so much later. The end of each file lies between two steps of its basal.
+"""
+
+import copy
+from math import ceil
+
+import pytest
+from cisterna import paths
+from cisterna.bench.rp2040.target import Rp2040Target
+from cisterna.bench.unix_target import UnixTarget
+from target.same import USTEP_UL, Seen, assert_same, seen
+
+SIGNATURE_S = 0.35
+
+
+def signed(ul_per_h: float) -> int:
+    """Steps that fall into the check of a signature, at the fastest flow around it."""
+    return ceil(ul_per_h / USTEP_UL / 3600 * SIGNATURE_S)
+
+
+BOLUS = 3000  # uL/h of the boluses of 50 uL a minute
+APART = {
+    "basal-0.1": 0,
+    "basal-1": 0,
+    "lockout-and-limits": 0,
+    "clinician": 0,
+    "wrap": 0,
+    "stop-and-door": 3,  # three times stopped
+    "power": 2 + 2 * signed(600),  # cut, stopped; two prescriptions at 0.6 mL/h
+    "prescribe": 3 + signed(600 + BOLUS) + signed(1200),  # stopped three times by what is new; in a bolus, at 1.2 mL/h
+    "occlusion": 1 + signed(2000) + 24,  # the noise of one reading decides on one grant more of the back-off
+    "rotation": 1 + signed(146),
+}
+
+
+@pytest.mark.target
+@pytest.mark.parametrize("name", APART)
+def test_same_therapy(therapy, name):
+    """DEL-29, LIM-11, TIM-02: decisions, reasons, alarms, log and steps."""
+    assert_same(seen(name, UnixTarget(paths.firmware())), seen(name, Rp2040Target(therapy)), APART[name])
+
+
+@pytest.fixture(scope="module")
+def one() -> Seen:
+    return seen("stop-and-door", UnixTarget(paths.firmware()))
+
+
+def test_what_is_the_same_passes(one):
+    assert_same(one, copy.deepcopy(one))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.summary.update(state="alarm"),
+        lambda s: s.summary.update(reboots=1),
+        lambda s: s.summary["log"].update(verified=False),
+        lambda s: s.summary["refusals"].append({"t": 1.0, "do": "restart", "code": "off"}),
+        lambda s: s.summary["boluses"].pop(),
+        lambda s: s.summary["boluses"][0].update(result="delivered"),
+        lambda s: s.summary["boluses"][1].update(reason="lockout"),
+        lambda s: s.summary["boluses"][1].update(next_possible_s=None),
+        lambda s: s.summary["boluses"][2].update(t_end=s.summary["boluses"][2]["t_end"] + 1.01),
+        lambda s: s.summary["boluses"][2].update(ul=s.summary["boluses"][2]["ul"] + USTEP_UL),
+        lambda s: s.summary["alarms"][0].update(code="syringe"),
+        lambda s: s.summary["alarms"][0].update(t_off=None),
+        lambda s: s.summary.update(pumped_ul=s.summary["pumped_ul"] - USTEP_UL),
+        lambda s: s.summary.update(booked_ul=s.summary["booked_ul"] + USTEP_UL),
+        lambda s: s.records.reverse(),
+        lambda s: setattr(s, "steps", s.steps + 1),
+    ],
+)
+def test_what_parts_is_found(one, change):
+    """A comparison that never fails compares nothing."""
+    other = copy.deepcopy(one)
+    change(other)
+    with pytest.raises(AssertionError):
+        assert_same(one, other)
