@@ -146,7 +146,7 @@ LEFT = "left to the emulator"
 
 
 def left(op: int) -> bool:
-    """What the fast core may leave, whatever the registers hold: exceptions, special registers, sleep, the undefined."""
+    """What the fast core may leave, whatever the registers hold: exceptions, special registers, sleep, undefined."""
     special = op >> 8 == 0b10110110 or op >> 8 == 0b10111110 or op >> 8 in (0b11011110, 0b11011111)
     hint = op >> 8 == 0b10111111 and op != 0xBF00
     branch = op >> 8 == 0b01000111  # what is in the register may be an exception's return
