@@ -47,7 +47,6 @@ def test_every_request_is_heard_while_it_infuses(therapy):
     assert target.asked - target.answered == set()
 
 
-@pytest.mark.xfail(reason=LOST + "; to program a page takes 400 us with interrupts off")
 def test_every_request_is_heard_while_records_are_written(therapy):
     """COM-01: a line of 50 ms is under way when a key is heard and recorded."""
     target = Talking(therapy, [T0_NS + (1_010 + 500 * k) * MS for k in range(10)], 5_000)
