@@ -10,6 +10,8 @@ from cisterna.sim.clinic import SERIAL
 from target import glass, images, storage
 from target.witness import MS, WatchedTarget
 
+pytestmark = pytest.mark.target
+
 POST_MS = 1_500
 CHIPS, LINE = 0, 1  # buses: encoder, clock, FRAM, display; line pressure
 

@@ -11,6 +11,8 @@ from pump.units import pl_per_ustep
 from target.therapy import SHORT_LINE_UL, play, scenario
 from target.witness import MS, WatchedTarget
 
+pytestmark = pytest.mark.target
+
 PL = pl_per_ustep("bd-10")
 SHORT_BOLUS = {"bolus_ug": 50, "bolus_duration_s": 60, "lockout_s": 60}
 

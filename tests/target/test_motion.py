@@ -11,6 +11,8 @@ from pump.units import pl_per_ustep
 from target.therapy import SHORT_LINE_UL, Run, play, scenario
 from target.witness import MS, US, Grant, WatchedTarget
 
+pytestmark = pytest.mark.target
+
 PL = pl_per_ustep("bd-10")
 CYCLE_NS = 8
 GATED_WITHIN = 10 * MS
