@@ -51,7 +51,7 @@ class Agenda:
         self._moments: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._requests = Requests()
-        self._waiting: dict[int, tuple[Script, int, int, bytes]] = {}  # id -> script, there at, silent at, line
+        self._waiting: dict[int, tuple[Script, int, int]] = {}  # request id -> script, there at, silent at
         self._unsent: list[bytes] = []
 
     @property
@@ -133,13 +133,11 @@ class Agenda:
                 reply = Reply(unframe(line))
             except LinkError:
                 continue  # half a line of a pump that lost power; its question ends in LinkSilent
-            if reply.id is None:
-                self._say_again()
-            script, there_ms, *_ = self._waiting.pop(reply.id, (None, 0, 0, b""))
+            script, there_ms, _ = self._waiting.pop(reply.id, (None, 0, 0))
             if script is not None:
                 heard = True
                 self._answer(script, reply, there_ms)
-        for request, (script, _, silent_ms, _) in list(self._waiting.items()):
+        for request, (script, _, silent_ms) in list(self._waiting.items()):
             if self.now_ms >= silent_ms and request in self._waiting:
                 heard = True
                 del self._waiting[request]
@@ -166,18 +164,6 @@ class Agenda:
             self.at(wish.ms, lambda: self._step(script, lambda: next(script)))
             return
         request, line = self._requests.line(wish.method, wish.params)
-        self._send(request, script, self.now_ms + ANSWER_MS, line)
-
-    def _send(self, request: int, script: Script, silent_ms: int, line: bytes) -> None:
         there_ms = self.now_ms + int(len(line) * BYTE_US) // 1000
-        self._waiting[request] = (script, there_ms, silent_ms, line)
+        self._waiting[request] = (script, there_ms, self.now_ms + ANSWER_MS)
         self._unsent.append(line)
-
-    def _say_again(self) -> None:
-        """The pump heard a line that it could not read, and so did nothing: the only question there is goes out again.
-
-        Of several nobody knows which it was; theirs end in LinkSilent.
-        """
-        if len(self._waiting) == 1:
-            ((request, (script, _, silent_ms, line)),) = self._waiting.items()
-            self._send(request, script, silent_ms, line)

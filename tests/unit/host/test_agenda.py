@@ -65,37 +65,6 @@ def test_a_script_waits_asks_and_returns():
     assert name == "state" and 1005 <= now_ms <= 1040
 
 
-class Deaf(FakeTarget):
-    """Bytes are lost on the way to the pump: it says that it could not read the line, and nothing else."""
-
-    def __init__(self, lost: int):
-        super().__init__()
-        self.lost, self.heard = lost, 0
-
-    def send(self, line: bytes) -> None:
-        self.heard += 1
-        if self.heard > self.lost:
-            super().send(line)
-        else:
-            reply = {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "not a line"}}
-            self._answers.append((self.now_ms + self.slow_ms, frame(reply)))
-
-
-def test_a_line_that_was_not_read_is_said_again():
-    """COM-01: the pump did nothing, so it can do nothing twice."""
-
-    def script():
-        answer = yield Ask("state")
-        return answer.result["asked"]
-
-    target = Deaf(lost=2)
-    assert Agenda(target).finish(script()) == "state" and target.heard == 3
-    never = Agenda(Deaf(lost=10**9))
-    with pytest.raises(LinkSilent):
-        never.finish(script())
-    assert never.now_ms <= ANSWER_MS + 50
-
-
 @pytest.mark.parametrize("slow_ms", [5, 3000])
 def test_nothing_is_late_while_a_script_waits(slow_ms):
     agenda, seen = Agenda(FakeTarget(slow_ms)), []
