@@ -16,7 +16,8 @@ from target.witness import MS, WatchedTarget
 pytestmark = pytest.mark.target
 
 T0_S = planned_t0_ms(SHORT_LINE_UL) / 1000
-FLOW = {"basal_ug_per_day": 72_000, "bolus_ug": 0}  # 3 mL/h
+IN_A_BOLUS = "30s", "2s press"
+BOLUS = {"bolus_ug": 50, "bolus_duration_s": 60, "lockout_s": 60}
 # Ctrl-C, Ctrl-A (raw REPL), Ctrl-D (soft reset, or run), Ctrl-E (paste mode), Ctrl-B (friendly REPL)
 KNOCKS = (
     b"\x03", b"\x03\x03", b"\r\x03\x03\r\x01", b"\x03\x03\x01import machine\nmachine.reset()\x04", b"\x04",
@@ -64,22 +65,22 @@ def knock(what: bytes) -> Callable[[Knocked], None]:
 
 @pytest.fixture(scope="module")
 def undisturbed(therapy):
-    return play(therapy, scenario("30s", **FLOW))
+    return play(therapy, scenario(*IN_A_BOLUS, **BOLUS))
 
 
 @pytest.fixture(scope="module")
 def knocked(therapy):
-    """Before the first instruction, while it starts, at rest, and while it infuses."""
+    """Before the first instruction, while it starts, at rest, and in a bolus."""
     at_s = [0, 0.05, 0.15, 0.25, 0.33, 0.4, 1, 5]
     at_s += [T0_S + 5 + 1.37 * k for k in range(2 * len(KNOCKS))]
     target = Knocked(therapy, {t: knock(KNOCKS[k % len(KNOCKS)]) for k, t in enumerate(at_s)})
-    return play(therapy, scenario("30s", **FLOW), target), target
+    return play(therapy, scenario(*IN_A_BOLUS, **BOLUS), target), target
 
 
-def test_an_infusion_goes_on_as_if_nobody_had_knocked(undisturbed, knocked):
-    """SEC-10: the same steps, to a millisecond of what the interrupts of the knocks cost."""
+def test_a_bolus_goes_on_as_if_nobody_had_knocked(undisturbed, knocked):
+    """SEC-10, H35: the same steps, to a millisecond of what the interrupts of the knocks cost."""
     run, _ = knocked
-    assert run.summary["state"] == "infusing" and run.summary["reboots"] == 0 and run.witness.bites == []
+    assert run.summary["state"] == "bolus" and run.summary["reboots"] == 0 and run.witness.bites == []
     assert len(run.outcome.records) == len(undisturbed.outcome.records)
     mine, theirs = run.witness.steps(run.t0_ns), undisturbed.witness.steps(undisturbed.t0_ns)
     assert len(mine) > 500 and abs(len(mine) - len(theirs)) <= 1
@@ -87,7 +88,7 @@ def test_an_infusion_goes_on_as_if_nobody_had_knocked(undisturbed, knocked):
 
 
 def test_nothing_answers_with_a_prompt(knocked):
-    """SEC-07: what is no request is answered as one that does not carry its CRC, and there is no USB device at all."""
+    """SEC-07, SEC-11, H35: there is no USB device, and what is no request is answered as a line without its CRC."""
     run, target = knocked
     assert target.usb == b"" and not target.host.connected
     assert not [line for line in target.heard if any(prompt in line for prompt in PROMPTS)]
@@ -121,7 +122,7 @@ def interrupted(development):
 
     target.on_start = begin
     with pytest.raises(TargetFailed, match="does not answer"):
-        play(development, scenario("30s", **FLOW), target)
+        play(development, scenario(*IN_A_BOLUS, **BOLUS), target)
     return target
 
 
