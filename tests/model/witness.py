@@ -34,6 +34,7 @@ class Witness:
         self.refused = {}  # reason -> how often
         self.last_reason = None
         self.reigns = []  # (true ms, prescription)
+        self._ended = []  # ends whose next time is not looked at yet: `_check_next`'s arguments
         self._locks = []  # [kind, true ms of the end, longest lockout since in ms]
         self._tied = True  # the RTC was proven at the last power-up
         self._usteps = {}  # kind -> (usteps promised, usteps on the account before)
@@ -59,6 +60,7 @@ class Witness:
             if listener:
                 self._now = entry
                 listener(entry.mono_ms, entry.true_ms, **entry.payload)
+        assert not self._ended, "a PCA bolus was interrupted, and the clinician's goes on"
         self._check_books()
 
     def _on_rx_confirm(self, t, true_ms, **_):
@@ -143,7 +145,11 @@ class Witness:
                 long.planned_end += t - bolus.planned_end
         self._locks.append([kind, true_ms, 1000 * self.model.rx.lockout_s])
         ng = self.model.rx.bolus_ug * 1000 if kind == "pca" else bolus.prescribed_ng
-        self._check_next(kind, ng, (t,), next_s, next_ms, True)
+        self._ended.append((kind, ng, (t,), next_s, next_ms, True))
+        if interrupted and self.model.running(t, "clinician"):
+            return  # the same interruption ends it, too, with the next record: only then is known what runs
+        while self._ended:
+            self._check_next(*self._ended.pop(0))
 
     def _on_alarm_on(self, t, true_ms, alarm, action, **_):
         self.model.alarms[alarm] = action_name(action)

@@ -227,3 +227,16 @@ class Therapy(RuleBasedStateMachine):
 
 TestTherapy = Therapy.TestCase
 TestTherapy.settings = settings(max_examples=2 * settings.default.max_examples, stateful_step_count=50)
+
+
+def test_both_boluses_end_at_once():
+    """A press suspends a clinician's bolus, and a cancel ends both: each is told its next time with neither running."""
+    drug = {"drug": "test-fluid", "concentration_ug_per_ml": 1000, "basal_ug_per_day": 0}
+    rx = Prescription(bolus_ug=100, bolus_duration_s=30, lockout_s=60, **drug)
+    therapy = Therapy()
+    therapy.begin(rx=rx, fill_ul=50_000)
+    therapy.clinician_bolus(over_s=1, ug=20)
+    therapy.press(hold_ms=60)
+    therapy.cancel()
+    therapy.teardown()
+    assert therapy.witness.accepted == 2
