@@ -61,16 +61,26 @@ def _reset_to_post() -> Figure:
 def _ticks() -> Iterator[Figure]:
     """Under heap_lock, where the first allocation is an error."""
     found = list(proof.reports(DEVELOPMENT, TURNS))
-    wrong = [f"{name}: {fault}" for name, report in found for fault in proof.faults(report)]
     for what, title in (("grants", "a grant planned, booked, journalled"), ("pump", "delivery tick, Pump.step")):
         reports = [(name, report) for name, report in found if name.startswith(what + ":")]
         worst = max(report["worst_us"] for _, report in reports)
         mean = sum(report["total_us"] for _, report in reports) // max(1, sum(report["turns"] for _, report in reports))
+        said = f"{worst / 1000:.2f} ({mean / 1000:.2f}) ms"
         yield Figure(
-            f"{title}, worst (mean)", f"{worst / 1000:.2f} ({mean / 1000:.2f}) ms", "<= 5 ms", worst <= TICK_US,
+            f"{title}, no FRAM, worst (mean)", said, "<= 5 ms", worst <= TICK_US,
             "10 ms loop of an open ventilator", "", {"worst_us": worst, "mean_us": mean},
         )  # fmt: skip
+    hard = list(proof.reports(DEVELOPMENT, TURNS, "HARD"))
+    for name, report in hard:
+        worst = report["worst_us"]
+        yield Figure(
+            f"delivery tick, {name}, worst (mean)", f"{worst / 1000:.2f} ({proof.mean_us(report) / 1000:.2f}) ms",
+            "<= 5 ms", worst <= TICK_US, "", "a cheaper judgement of the line; 1.5 ms are the FRAM's bus at 400 kHz",
+            {"worst_us": worst, "mean_us": proof.mean_us(report)},
+        )  # fmt: skip
+    found += hard
     turns = sum(report["turns"] for _, report in found)
+    wrong = [f"{name}: {fault}" for name, report in found for fault in proof.allocations(report)]
     yield Figure(
         "allocation in the tick", "none" if not wrong else f"{len(wrong)} faults", "none", not wrong,
         f"{len(found)} cases, {turns} turns under heap_lock", "; ".join(wrong),

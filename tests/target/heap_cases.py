@@ -24,6 +24,7 @@ LONGEST_WAIT_MS = 5_000
 AT_REST = (1, 1, 1, 1, 0, 0, 0)  # raw levels of the contacts: keys up, button up, door closed, syringe gripped
 
 MANY = 1_000_000
+BOW = 240  # turns
 WITHIN_AN_HOUR = 700  # wake-ups, at most 5 s apart: every hour a record is written, which is not the delivery tick
 
 
@@ -36,6 +37,20 @@ class Memory:
     def read_into(self, address, buf):
         for k in range(len(buf)):
             buf[k] = 0
+
+
+class WrittenMemory(Memory):
+    """Reads blank, but what is written goes to the FRAM on the bus."""
+
+    def __init__(self):
+        from drivers.fram import FRAM
+        from machine import I2C, Pin
+
+        sda, scl = Pin(wiring.I2C_CHIPS_SDA), Pin(wiring.I2C_CHIPS_SCL)
+        self._fram = FRAM(I2C(wiring.I2C_CHIPS, scl=scl, sda=sda, freq=wiring.I2C_HZ))
+
+    def write(self, address, data):
+        self._fram.write(address, data)
 
 
 class Log:
@@ -121,24 +136,28 @@ class Delivery:
 
 
 class Therapy:
-    """The whole pump infuses: every wake-up with fresh readings, as in the main loop."""
+    """The whole pump infuses: every wake-up with fresh readings, as in the main loop.
 
-    def __init__(self, syringe, flow, ug_per_ml, bolus_ug=0):
+    With `closing` the line seems to close, in a bow too bent to be true: judged over all its points, and no alarm.
+    """
+
+    def __init__(self, syringe, flow, ug_per_ml, bolus_ug=0, bolus_s=3600, compliance=9_000, closing=False, memory=None):
         self._motor = Motor()
-        self._pump = pump = Pump(self._motor, Memory(), Log(), None, library.LIBRARY)
+        self._pump = pump = Pump(self._motor, memory or Memory(), Log(), None, library.LIBRARY)
         self._core = core = pump.core
         pump.power_up(0, False, RESET_POWER)
         for contact, level in enumerate(AT_REST):
             pump.settled(contact, level)
         pump.self_tested(-1)
         core.clock.s = TEN_YEARS_S
-        core.rx = prescription.parse(_document(syringe, flow, ug_per_ml, bolus_ug))
+        core.rx = prescription.parse(_document(syringe, flow, ug_per_ml, bolus_ug, bolus_s, compliance))
         core.ledger.set_fluid(pl_per_ustep(syringe), ug_per_ml)
         core.ledger.book(BASAL, usteps_of_volume(TEN_YEARS_NL, core.ledger.pl_step))
         core.reservoir.fill(core.rx.fill_ul * 1000)
         core.needs_rx, core.primed = False, True
         pump.intake.prepare()
         pump.monitors.configure()
+        self._closing = closing
         self._wait_ms = 1
         self._press(START_KEY)
         if bolus_ug:
@@ -162,17 +181,24 @@ class Therapy:
         usteps = motion.commanded + (self._motor.granted if motion.flying else 0)
         monitors.feel_encoder(usteps * 32 // 25 & 4095)
         noise = i * 7 % 13
-        monitors.feel_pressure(1500 + noise, 8_489_272 + noise * 67, 0x40)
+        k = i % BOW if self._closing else 0
+        monitors.feel_pressure(1500 + noise + k * 28 + k * (BOW - k) // 56, 8_489_272 + noise * 67, 0x40)
         self._wait_ms = self._pump.step()
 
 
-def _document(syringe, flow, ug_per_ml, bolus_ug):
+def closing_line(memory):
+    """The most that can come together: two streams of steps, an alarm that stands, a line that may be closed."""
+    return Therapy("bd-5", 5_000_000, 1_000, 817, bolus_s=600, compliance=40_000, closing=True, memory=memory)
+
+
+def _document(syringe, flow, ug_per_ml, bolus_ug, bolus_s, compliance):
     """A prescription without limits, as text."""
     basal = basal_of(flow, ug_per_ml)
     stated = {
         "type": "prescription", "version": 1, "drug": "test-fluid", "concentration_ug_per_ml": ug_per_ml,
         "basal_ug_per_day": basal, "flow_nl_per_h": flow_nl_per_h(basal, ug_per_ml), "bolus_ug": bolus_ug,
-        "bolus_duration_s": 3600, "syringe": syringe, "fill_ul": capacity_ul(syringe), "compliance_nl_per_kpa": 9000,
+        "bolus_duration_s": bolus_s, "syringe": syringe, "fill_ul": capacity_ul(syringe),
+        "compliance_nl_per_kpa": compliance,
         "sequence": 1, "lockout_s": 60, "deadspace_ul": 300,
     }  # fmt: skip
     parts = []
@@ -281,4 +307,11 @@ CASES = (
     ("pump: 10 mL/h, 5 mL, 25 mg/mL", WITHIN_AN_HOUR, lambda: Therapy("bd-5", 10_000_000, 25_000).turn),
     ("pump: 0.01 mL/h, 50 mL, 1 mg/mL", WITHIN_AN_HOUR, lambda: Therapy("bd-50", 10_000, 1_000).turn),
     ("pump: 0.1 + bolus 4 mL/h, 10 mL", WITHIN_AN_HOUR, lambda: Therapy("bd-10", 100_000, 1_000, 4_000).turn),
+)
+
+# What CASES leaves out: everything at once, and the pulse that a grant really writes, 64 bytes at 400 kHz.
+HARD = (
+    ("everything at once, 5 + bolus 4.9 mL/h", WITHIN_AN_HOUR, lambda: closing_line(Memory()).turn),
+    ("10 mL/h, FRAM written", WITHIN_AN_HOUR, lambda: Therapy("bd-5", 10_000_000, 25_000, memory=WrittenMemory()).turn),
+    ("everything at once, FRAM written", WITHIN_AN_HOUR, lambda: closing_line(WrittenMemory()).turn),
 )

@@ -10,3 +10,10 @@ def test_the_delivery_tick_allocates_nothing_and_is_in_time(development):
     wrong = {name: proof.faults(report) for name, report in proof.reports(development, TURNS)}
     assert len(wrong) >= 19
     assert {name: found for name, found in wrong.items() if found} == {}
+
+
+def test_nor_does_the_hardest_tick(development):
+    """NUM-02: everything at once, and the pulse written to FRAM. How long it takes is a figure: `make bench-target`."""
+    wrong = {name: proof.allocations(report) for name, report in proof.reports(development, TURNS, "HARD")}
+    assert len(wrong) == 3
+    assert {name: found for name, found in wrong.items() if found} == {}
