@@ -141,9 +141,9 @@ class Therapy:
     With `closing` the line seems to close, in a bow too bent to be true: judged over all its points, and no alarm.
     """
 
-    def __init__(self, syringe, flow, ug_per_ml, bolus_ug=0, bolus_s=3600, compliance=9_000, closing=False, memory=None):
+    def __init__(self, syringe, flow, ug_per_ml, bolus_ug=0, bolus_s=3600, compliance=9_000, closing=False, nv=None):
         self._motor = Motor()
-        self._pump = pump = Pump(self._motor, memory or Memory(), Log(), None, library.LIBRARY)
+        self._pump = pump = Pump(self._motor, nv or Memory(), Log(), None, library.LIBRARY)
         self._core = core = pump.core
         pump.power_up(0, False, RESET_POWER)
         for contact, level in enumerate(AT_REST):
@@ -188,7 +188,7 @@ class Therapy:
 
 def closing_line(memory):
     """The most that can come together: two streams of steps, an alarm that stands, a line that may be closed."""
-    return Therapy("bd-5", 5_000_000, 1_000, 817, bolus_s=600, compliance=40_000, closing=True, memory=memory)
+    return Therapy("bd-5", 5_000_000, 1_000, 817, bolus_s=600, compliance=40_000, closing=True, nv=memory)
 
 
 def _document(syringe, flow, ug_per_ml, bolus_ug, bolus_s, compliance):
@@ -312,6 +312,6 @@ CASES = (
 # What CASES leaves out: everything at once, and the pulse that a grant really writes, 64 bytes at 400 kHz.
 HARD = (
     ("everything at once, 5 + bolus 4.9 mL/h", WITHIN_AN_HOUR, lambda: closing_line(Memory()).turn),
-    ("10 mL/h, FRAM written", WITHIN_AN_HOUR, lambda: Therapy("bd-5", 10_000_000, 25_000, memory=WrittenMemory()).turn),
+    ("10 mL/h, FRAM written", WITHIN_AN_HOUR, lambda: Therapy("bd-5", 10_000_000, 25_000, nv=WrittenMemory()).turn),
     ("everything at once, FRAM written", WITHIN_AN_HOUR, lambda: closing_line(WrittenMemory()).turn),
 )
