@@ -9,6 +9,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DAY := hydromorphone-pca-day
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# The software token that stands for a smart card in tests: from Debian, where this may be installed without asking.
+SOFTHSM := command -v softhsm2-util >/dev/null || { test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null; } || \
+    { apt-get install -y -q --no-install-recommends softhsm2 || { apt-get update -q && apt-get install -y -q \
+    --no-install-recommends softhsm2; }; } >/dev/null 2>&1 || echo 'no softhsm2: the tests with a token are skipped'
+
 .PHONY: help run test test-unit test-target soak bench bench-target bench-deploy image image-twice lint clean
 
 help:  ## list the targets
@@ -29,8 +34,8 @@ test-unit: $(VENV)/dev.stamp  ## run the quick tests, without the simulated boar
 test-target: $(VENV)/target.stamp image  ## run the tests of the real image, on an RP2040 in software (minutes)
 	@$(BIN)/pytest -q -n 2 --dist loadfile tests/target
 
-soak: $(VENV)/dev.stamp  ## play the ninety days too (minutes)
-	@CISTERNA_SOAK=1 $(BIN)/pytest -q tests/hil/test_scenarios.py
+soak: $(VENV)/dev.stamp  ## play the ninety days, and a million damaged lines (minutes)
+	@CISTERNA_SOAK=1 $(BIN)/pytest -q -n 2 --dist loadfile tests/hil/test_scenarios.py tests/fuzz
 
 bench: $(VENV)/bench.stamp  ## print the figures: speed, accuracy, occlusion, memory
 	@$(BIN)/python tests/bench/figures.py
@@ -64,6 +69,8 @@ $(VENV)/run.stamp: pyproject.toml
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@$(BIN)/pip install -qq -e '.[dev]'
+	@$(BIN)/pip install -qq -e '.[token]' || echo 'no python-pkcs11 here: the tests with a token are skipped'
+	@$(SOFTHSM)
 	@touch $@
 
 $(VENV)/bench.stamp: $(VENV)/run.stamp

@@ -8,13 +8,13 @@ import gc
 import time
 
 from board import Board
-from pump import library, provisioning
+from pump import trust
 from pump.alarms import HIGH
 from pump.protocol import MAX_LINE, Server
 from pump.pump import CONTACTS, RESET_POWER, RESET_WATCHDOG, Pump
 from pump.records import RecordLog
-from pump.refusal import Refused
 from pump.screen import Screen
+from pump.vault import Vault
 
 MORE_MS = 1  # after a request there may be another
 RTC_EVERY_S = 60
@@ -29,11 +29,9 @@ class Loop:
     def __init__(self, board):
         self._board = board
         self._ticks = time.ticks_ms()
-        try:
-            self.provisioning = provisioning.read(board.fram)
-        except Refused:
-            self.provisioning = None
-        self.pump = Pump(board.steps, board.fram, RecordLog(board.log_flash), self.provisioning, library.LIBRARY)
+        vault = Vault(board.vault_flash)
+        believed = trust.restore(board.fram, vault)
+        self.pump = Pump(board.steps, board.fram, RecordLog(board.log_flash), believed, vault)
         self._edge = [0, 0, 0]
         self._line = bytearray(MAX_LINE)
         self._triggered_ms = None  # ticks of the last pressure conversion
@@ -45,18 +43,16 @@ class Loop:
         self._shown_s = -SCREEN_EVERY_S
         self._shown_record = -1
         about = self._about()
-        self.screen = Screen(self.pump, self.provisioning, about)
+        self.screen = Screen(self.pump, about)
         self._server = Server(self.pump, about, lambda: self._heap_used)
 
     def _about(self):
-        board, known = self._board, self.provisioning
+        board = self._board
         return {
             "build": board.build,
             "commit": board.commit,
             "board": board.name,
             "drivers": list(board.drivers),
-            "serial": known.serial if known else None,
-            "bench": bool(known and known.bench),
         }
 
     # -- power-up
@@ -118,6 +114,9 @@ class Loop:
             left_ms = self.pump.step()
             self._due = time.ticks_add(self._ticks, left_ms)
             self._signal()
+        if self.pump.wants_boot_loader:
+            self._make_way()
+            return MORE_MS
         return min(left_ms, MORE_MS) if served else left_ms
 
     def _tell_time(self):
@@ -166,12 +165,29 @@ class Loop:
             monitors.pressure_silent()
 
     def _serve(self):
-        """Answers one request, so that a host that talks without end holds up nothing. True when there was one."""
-        link = self._board.link
-        length = link.read_line(self._line)
-        if length:
-            link.write(self._server.answer(memoryview(self._line)[:length]))
-        return length > 0
+        """Begins one request, or does one piece of it, so that a host that talks without end holds up nothing.
+
+        True when there was one.
+        """
+        link, server = self._board.link, self._server
+        if server.busy:
+            said = server.go_on()
+        else:
+            length = link.read_line(self._line)
+            if not length:
+                return False
+            said = server.begin(memoryview(self._line)[:length])
+        if said is not None:
+            link.write(said)
+        return True
+
+    def _make_way(self):
+        """Leaves for the boot loader, when the answer that says so has gone."""
+        board = self._board
+        if board.link.is_sent():
+            board.steps.halt()
+            board.steps.enable(False)
+            board.bootloader()
 
     def _signal(self):
         """Lights, sound, display; the wall clock once a minute, the heap once an hour.

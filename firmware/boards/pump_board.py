@@ -14,7 +14,7 @@ from drivers.as5600 import AS5600
 from drivers.contacts import Contacts
 from drivers.display import Display
 from drivers.fram import FRAM
-from drivers.log_flash import LogFlash
+from drivers.held_flash import HeldFlash
 from drivers.rv3028 import RV3028
 from drivers.serial_link import SerialLink
 from drivers.ssd1306 import SSD1306
@@ -65,7 +65,8 @@ class PumpBoard:
             gate=self.steps.gate,
             wake=self._wake,
         )
-        self.log_flash = LogFlash(rp2.Flash(start=wiring.LOG_START, len=wiring.LOG_LENGTH), self.contacts)
+        self.log_flash = HeldFlash(rp2.Flash(start=wiring.LOG_START, len=wiring.LOG_LENGTH), self.contacts)
+        self.vault_flash = HeldFlash(rp2.Flash(start=wiring.VAULT_START, len=wiring.VAULT_LENGTH), self.contacts)
         self.link = SerialLink(
             wiring.LINK_UART,
             tx=Pin(wiring.LINK_TX),
@@ -101,6 +102,8 @@ class PumpBoard:
 
     def unlock(self):
         """Lets motion start again after a gate, once every edge has been taken; none can fall in between."""
+        if not self.steps.locked:
+            return  # interrupts are held back, and with them the UART's, only when there is something to unlock
         irq = machine.disable_irq()
         if self.contacts.all_taken():
             self.steps.unlock()
@@ -109,6 +112,13 @@ class PumpBoard:
     def serial(self):
         """Serial number of the CPU, 16 hexadecimal digits."""
         return hexlify(machine.unique_id()).decode()
+
+    def bootloader(self):
+        """Leaves for the boot loader of the CPU, which waits for an image on USB. Does not return.
+
+        The pins let go, so the motor has no current, and nobody feeds the external watchdog, which cuts its supply.
+        """
+        machine.bootloader()
 
     def bitten(self):
         """True if the last reset was the CPU's own watchdog."""

@@ -38,8 +38,10 @@ LIGHT_MACHINE = const(4)
 SOUND_MACHINE = const(5)
 
 # Regions of the flash, in bytes from the start of its storage region (image/README.md): the files of a development
-# board, and the log.
+# board, the signed documents, and the log.
 FILES_START = const(0)
-FILES_LENGTH = const(0x40000)
+FILES_LENGTH = const(0x30000)
+VAULT_START = const(0x30000)
+VAULT_LENGTH = const(0x10000)
 LOG_START = const(0x40000)
 LOG_LENGTH = const(0x100000)

@@ -58,6 +58,10 @@ class SerialLink:
         self._uart.write(line)
         return True
 
+    def is_sent(self):
+        """True when nothing is left to be sent."""
+        return self._uart.txdone()
+
     def _receive(self):
         """Move what the UART holds into the line. False if there was nothing."""
         waiting = self._uart.any()

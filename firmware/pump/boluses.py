@@ -56,17 +56,31 @@ class Boluses:
             self._begin(core.pca, contact, mass_ng, core.rx.bolus_duration_s)
         return reason
 
-    def request_clinician(self, ug, over_s):
-        """An authenticated order of `ug` over `over_s`. Returns the reason, 0 accepted."""
+    def refusal_of_clinician(self, ug):
+        """Why an authenticated order of `ug` could not be given now; recorded then. 0: it could."""
         core = self._core
-        mass_ng, now = ug * 1000, core.now
-        reason = self._decide(False, mass_ng, now)
-        next_s, next_ms = self._next_time(reason, False, mass_ng, now)
-        nl = self._volume_nl(mass_ng)
-        core.diary.note(records.CLINICIAN_DECISION, (now[0], now[1], reason, next_s, next_ms, nl))
-        if reason == limits.ACCEPTED:
-            self._begin(core.clinician, now, mass_ng, over_s)
+        reason = self._decide(False, ug * 1000, core.now)
+        if reason != limits.ACCEPTED:
+            self._note_clinician(reason, ug * 1000, core.now)
         return reason
+
+    def request_clinician(self, ug, over_s, request):
+        """An order of `ug` over `over_s` that came at `request` (s, ms), confirmed at the pump now.
+
+        Returns the reason, 0 accepted.
+        """
+        core = self._core
+        mass_ng = ug * 1000
+        reason = self._decide(False, mass_ng, core.now)
+        self._note_clinician(reason, mass_ng, request)
+        if reason == limits.ACCEPTED:
+            self._begin(core.clinician, request, mass_ng, over_s)
+        return reason
+
+    def _note_clinician(self, reason, mass_ng, request):
+        next_s, next_ms = self._next_time(reason, False, mass_ng, self._core.now)
+        payload = (request[0], request[1], reason, next_s, next_ms, self._volume_nl(mass_ng))
+        self._core.diary.note(records.CLINICIAN_DECISION, payload)
 
     def next_pca(self):
         """When a press could next be accepted, (s, ms) or None when that cannot be named.

@@ -68,6 +68,10 @@ class Core:
         self.needs_rx = True  # only a new signed prescription leads back to infusion
         self.clock_offset_s = 0
         self.converted_s = 0  # when past mass was last restated in another drug, 0: never
+        self.access_failures = 0  # log-ons that failed in a row ...
+        self.access_closed_until_s = 0  # ... and until when there is none
+        self.people_number = 0  # of the newest signed document that was ever here
+        self.library_number = 0
         self.pressure_pa = 0
         self.flow_nl_per_h = 0  # commanded now
 
@@ -115,7 +119,9 @@ class Core:
             "fill_nl": self.reservoir.fill_nl, "fill_mark_nl": self.reservoir.mark_nl,
             "clock_offset": self.clock_offset_s + memory.CLOCK_ZERO, "alarms": self.alarms.latched_mask(),
             "pca_mark": self.pca.mark, "clinician_mark": self.clinician.mark,
-            "converted_s": self.converted_s,
+            "converted_s": self.converted_s, "access_failures": self.access_failures,
+            "access_closed_until_s": self.access_closed_until_s, "people_number": self.people_number,
+            "library_number": self.library_number,
         }  # fmt: skip
         values.update(memory.ledger_values(self.ledger))
         self.memory.write(values)

@@ -1,7 +1,7 @@
 """What comes in from outside: prescriptions, clinician's orders, refills, the wall clock.
 
-Everything is checked before anything changes; a refused document changes nothing [RX-03, decision 11]. A prescription
-is loaded over the link, but only a finger on the pump's own key confirms it.
+Everything is checked before anything changes; a refused document changes nothing [RX-03, decision 11]. Prescriptions
+and orders come over the link, but only a finger on the pump's own key makes them count: nothing remote raises a dose.
 """
 
 from binascii import crc32
@@ -17,6 +17,7 @@ from pump.units import DAY_S, capacity_ul, const, pl_per_ustep, volume_nl_of_mas
 
 RX_SLOT_BYTES = const(0x800)
 STAGED_S = const(180)
+ORDER_STAGED_S = const(60)
 MOST_RETURNED_UL = const(100_000)
 OLDEST_CLOCK_S = 1_577_836_800
 NEWEST_CLOCK_S = 4_102_444_800
@@ -29,50 +30,79 @@ RETURNED_TOLERANCE_PERCENT = const(5)
 
 
 class Intake:
-    """Loads and confirms for one pump. `provisioning` may be None: then nothing is ever accepted."""
+    """Loads and confirms for one pump. `trust`: whom it believes."""
 
-    def __init__(self, core, boluses, provisioning, library):
+    def __init__(self, core, boluses, trust):
         self._core = core
         self._boluses = boluses
-        self.provisioning = provisioning
-        self._library = library
+        self._trust = trust
         self._staged = None
         self._staged_s = 0
+        self._order = None
+        self._order_at = (0, 0)
 
     @property
     def staged(self):
         """The prescription that waits for its confirmation, or None; it waits for STAGED_S [RX-06]."""
-        if self._staged and self._core.clock.s - self._staged_s > STAGED_S:
-            self._staged = None
-        return self._staged
+        return self._staged if self._core.clock.s - self._staged_s <= STAGED_S else None
+
+    @property
+    def staged_order(self):
+        """The clinician's bolus that waits for the start key, or None; for ORDER_STAGED_S, and while basal runs."""
+        if self._order and (self._core.clock.s - self._order_at[0] > ORDER_STAGED_S or not self._core.infusing()):
+            self._order = None
+        return self._order
+
+    @property
+    def is_waiting(self):
+        """Whether a prescription waits, or has waited too long and nobody has been told; cheap."""
+        return self._staged is not None
+
+    def is_forgotten(self):
+        """True once when a staged prescription has waited too long; it is discarded [ALM-21]."""
+        if self._staged is None or self.staged:
+            return False
+        self._staged = None
+        return True
 
     def discard(self):
-        """Forgets the staged prescription."""
-        self._staged = None
+        """Forgets what is staged."""
+        self._staged = self._order = None
 
     # -- prescriptions
 
-    def load(self, document, signatures, override, blocked_by):
-        """Checks and stages a prescription, and returns it. Raises Refused; then the one staged before stays.
+    def loading(self, document, signatures, override, blocked_by, by):
+        """Work in pieces: checks and stages a prescription, and returns it. Raises Refused; then what was staged stays.
 
-        `blocked_by`: code of what keeps anything from being loaded now (an open door ...), or None.
+        `blocked_by()`: code of what keeps anything from being loaded now (an open door ...), or None. `by`: number of
+        the person who loads it.
         """
+        diary = self._core.diary
         try:
-            if blocked_by:
-                raise Refused(blocked_by, {"key": "pump", "do": "remove the cause at the pump first"})
-            rx = self._admit(document, signatures, override)
+            self._need_free(blocked_by)
+            rx = yield from self._admitting(document, signatures, override)
+            self._need_free(blocked_by)
         except Refused as refused:
-            self._core.diary.note(records.RX_REFUSED, (self._core.sequence, crc32(refused.code.encode()) >> 1))
+            diary.note(records.RX_REFUSED, (self._core.sequence, records.word_of(refused.code)))
             raise refused
         self._staged, self._staged_s = rx, self._core.clock.s
+        self._order = None
         words = (rx.sequence, rx.basal_ug_per_day, rx.bolus_ug, rx.lockout_s, rx.limit_24h_ug)
-        self._core.diary.note(records.RX_LOAD, words)
+        diary.note(records.RX_LOAD, words)
+        signers = [self._trust.people.number_of(signatures[role]["by"]) for role in ("prescriber", "second")]
+        diary.note(records.RX_SIGNED, (rx.sequence, signers[0], signers[1], int(rx.is_overridden), by))
         return rx
 
-    def _admit(self, document, signatures, override):
+    @staticmethod
+    def _need_free(blocked_by):
+        code = blocked_by()
+        if code:
+            raise Refused(code, {"key": "pump", "do": "remove the cause at the pump first"})
+
+    def _admitting(self, document, signatures, override):
         core = self._core
-        rx = prescription.admit(
-            document, signatures, override, self.provisioning, self._library, core.sequence, core.rx
+        rx = yield from prescription.admitting(
+            document, signatures, override, self._trust, lambda: (core.sequence, core.rx)
         )
         if core.reservoir.fill_nl and core.reservoir.remaining_nl() <= EMPTY_NL + GRANT_NL:
             raise Refused("reservoir_empty", {"key": "reservoir", "do": "refill before a prescription is loaded"})
@@ -165,15 +195,28 @@ class Intake:
 
     # -- orders, refills, clock
 
-    def order(self, document, signature):
-        """A clinician's bolus, authenticated. Returns the reason, 0 accepted. Raises Refused for a bad order."""
+    def ordering(self, document, by, signature_hex):
+        """Work in pieces: a clinician's bolus. Returns the reason, 0 accepted; then it waits for the start key.
+
+        Raises Refused for a bad order. One that could not be given now is refused now, with its reason.
+        """
         core = self._core
-        checked = order.admit_order(
-            document, signature, self.provisioning, self._library, core.sequence, core.rx
+        self._order = None  # whatever comes of this one, the last is not to be given any more
+        checked = yield from order.admitting_order(
+            document, by, signature_hex, self._trust, lambda: (core.sequence, core.rx)
         )
         core.sequence = checked.sequence
         core.save()
-        return self._boluses.request_clinician(checked.ug, checked.over_s)
+        reason = self._boluses.refusal_of_clinician(checked.ug)
+        if reason == limits.ACCEPTED:
+            self._order, self._order_at = checked, core.now
+        return reason
+
+    def give_order(self):
+        """The start key was pressed: the order that waits is decided on, and given. Returns the reason, 0 accepted."""
+        given = self.staged_order
+        self._order = None
+        return self._boluses.request_clinician(given.ug, given.over_s, self._order_at)
 
     def refill(self, fill_ul, returned_ul, drug, concentration_ug_per_ml):
         """Another syringe is in. Raises Refused, and then nothing changed.

@@ -95,13 +95,15 @@ class PulseJournal:
 class BlockJournal:
     """A block of named integers under a CRC-32, in two slots: `values` in, `values` out.
 
-    `names` fixes the order; every value is an unsigned 64-bit integer. New names may only be added at the end.
+    `names` fixes the order; every value is an unsigned 64-bit integer. New names may only be added at the end: the
+    block says how many it has, those that an older image did not know come back as 0, and those that this one does not
+    know are passed over.
     """
 
     def __init__(self, nv, base, slot_bytes, names):
         self._nv, self._base, self._names = nv, base, names
         self._slot_bytes = slot_bytes
-        self._buf = bytearray(8 * (len(names) + 1) + 4)
+        self._buf = bytearray(8 * (len(names) + 2) + 4)
         if len(self._buf) > slot_bytes:
             raise ValueError("the block does not fit its slot of %d bytes" % slot_bytes)
         self._sequence = 0
@@ -110,25 +112,26 @@ class BlockJournal:
         """Stores `values` (a dict with every name) in the older slot."""
         self._sequence += 1
         buf = self._buf
-        struct.pack_into("<Q", buf, 0, self._sequence)
+        struct.pack_into("<QQ", buf, 0, self._sequence, len(self._names))
         for k, name in enumerate(self._names):
-            struct.pack_into("<Q", buf, 8 * (k + 1), values[name])
+            struct.pack_into("<Q", buf, 8 * (k + 2), values[name])
         struct.pack_into("<I", buf, len(buf) - 4, crc32(memoryview(buf)[: len(buf) - 4]))
         self._nv.write(self._base + (self._sequence & 1) * self._slot_bytes, buf)
 
     def restore(self):
         """The newest whole block as a dict, or None when neither slot holds one."""
         found = None
-        buf = self._buf
+        buf = bytearray(self._slot_bytes)
         for slot in range(2):
             self._nv.read_into(self._base + slot * self._slot_bytes, buf)
-            body = memoryview(buf)[: len(buf) - 4]
-            sequence = struct.unpack_from("<Q", buf, 0)[0]
-            if struct.unpack_from("<I", buf, len(buf) - 4)[0] != crc32(body):
+            sequence, count = struct.unpack_from("<QQ", buf, 0)
+            end = 8 * (count + 2)
+            if end + 4 > len(buf) or struct.unpack_from("<I", buf, end)[0] != crc32(memoryview(buf)[:end]):
                 continue
             if sequence & 1 == slot and sequence > self._sequence:
                 self._sequence = sequence
                 found = {
-                    name: struct.unpack_from("<Q", buf, 8 * (k + 1))[0] for k, name in enumerate(self._names)
+                    name: struct.unpack_from("<Q", buf, 8 * (k + 2))[0] if k < count else 0
+                    for k, name in enumerate(self._names)
                 }
         return found

@@ -1,8 +1,8 @@
 """The drug library: what may be prescribed, by drug, route and site. Doses in ug, times in s, volumes in uL.
 
-Bench defaults, no clinical advice. A concentration is an entry of a list, never free (LIB-02). Every figure
-is a hard limit but `basal_soft_max_ug_per_day`, which `rx_rules.warnings` names and nothing shows yet. The
-library is part of the image.
+A concentration is an entry of a list, never free (LIB-02). Every figure is a hard limit but
+`basal_soft_max_ug_per_day`, which `rx_rules.warnings` names and nothing shows yet. The library of this file is part of
+the image: bench defaults, no clinical advice. A clinic's own is a signed document (`library_document`).
 """
 
 from collections import namedtuple
@@ -21,6 +21,13 @@ MAX_CONCENTRATION_UG_PER_ML = 25_000  # the strongest ampoule there is
 MIN_COMPLIANCE_NL_PER_KPA = 1_000
 MAX_COMPLIANCE_NL_PER_KPA = 50_000
 MAX_CLINICIAN_BOLUS_S = 6 * units.HOUR_S
+
+# Floors and ends of every entry for a drug, whoever wrote it
+MIN_BOLUS_USTEPS = 10  # fewer and the bolus is mostly rounding (ITH-03)
+MIN_BOLUS_S = 120  # a bolus into the spinal fluid is slow (ITH-05)
+MIN_LOCKOUT_S = 1_800  # (LIM-02)
+MIN_DEADSPACE_UL = 100  # (H12)
+MAX_DEADSPACE_UL = 3_000
 
 FIELDS = (
     "concentrations_ug_per_ml",  # allowed ones; empty: any from 1 to MAX_CONCENTRATION_UG_PER_ML
@@ -50,13 +57,13 @@ def _drug(concentrations, first_dose, soft_max, hard_max, bolus_max):
         basal_hard_max_ug_per_day=hard_max,
         bolus_max_ug=bolus_max,
         clinician_bolus_max_ug=bolus_max,
-        bolus_min_usteps=10,  # fewer and the bolus is mostly rounding (ITH-03)
-        bolus_duration_min_s=120,  # a bolus into the spinal fluid is slow (ITH-05)
+        bolus_min_usteps=MIN_BOLUS_USTEPS,
+        bolus_duration_min_s=MIN_BOLUS_S,
         bolus_duration_max_s=units.HOUR_S,
-        lockout_min_s=1_800,
+        lockout_min_s=MIN_LOCKOUT_S,
         lockout_max_s=units.DAY_S,
-        deadspace_min_ul=100,
-        deadspace_max_ul=3_000,
+        deadspace_min_ul=MIN_DEADSPACE_UL,
+        deadspace_max_ul=MAX_DEADSPACE_UL,
         bench_only=False,
     )
 
@@ -86,7 +93,10 @@ def _test_fluid():
 _MORPHINE = _drug((50, 100, 200, 500, 1000), 500, 2_000, 10_000, 500)
 _HYDROMORPHONE = _drug((10, 20, 50, 100, 200), 100, 400, 2_000, 100)
 _MORPHINE_EPIDURAL = _drug((100, 200, 500), 5_000, 20_000, 50_000, 2_000)
-_TEST_FLUID = _test_fluid()
+_FLUID = _test_fluid()
+
+# The engineering fluid, at every route and site; it is built in, beside any clinic's library.
+TEST_FLUID = {("test-fluid", route, site): _FLUID for route in ROUTES for site in SITES}
 
 LIBRARY = {
     ("morphine", "intrathecal", "lumbar"): _MORPHINE,
@@ -95,9 +105,7 @@ LIBRARY = {
     ("hydromorphone", "intrathecal", "lumbar"): _HYDROMORPHONE,
     ("hydromorphone", "intrathecal", "cisternal"): _HYDROMORPHONE,
 }
-for _route in ROUTES:
-    for _site in SITES:
-        LIBRARY[("test-fluid", _route, _site)] = _TEST_FLUID
+LIBRARY.update(TEST_FLUID)
 
 
 def has_drug(library, drug):

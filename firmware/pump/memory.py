@@ -1,7 +1,7 @@
 """What the pump must remember across a power cut besides its counters: one block of named integers in FRAM.
 
-Names may only be added at the end; a pump that finds an older, shorter block does not know it and treats its history
-as lost, which blocks boluses for 24 h.
+Names may only be added at the end: an image that is flashed over an older one reads what that has left, and the other
+way round.
 """
 
 from pump import journal
@@ -21,6 +21,8 @@ NAMES = (
     "clock_offset", "alarms", "pca_mark", "clinician_mark", "converted_s",
 ) + tuple(
     what + "_" + account for what in ("base", "nl", "ng") for account in _ACCOUNTS
+) + (
+    "access_failures", "access_closed_until_s", "people_number", "library_number",
 )  # fmt: skip
 
 CLOCK_ZERO = 1 << 40  # the clock offset is signed, the block is not

@@ -1,8 +1,9 @@
 """A clinician's bolus: ordered and signed once, under one prescription, whose sequence it shares (DEL-14)."""
 
-from pump import form, rx_rules, signature
+from pump import form, people, rx_rules, signature
 from pump import library as drugs
 from pump.refusal import Refused, refused
+from pump.work import finish
 
 WHAT = "order"
 TYPE = "clinician_bolus"
@@ -33,15 +34,24 @@ def parse_order(document):
     return Order(form.read(document, WHAT, TYPE, FIELDS), document)
 
 
-def admit_order(document, signature_hex, provisioning, library, last_sequence, rx):
+def admit_order(document, by, signature_hex, trust, last_sequence, rx):
     """The Order in `document` if this pump accepts it under the confirmed `rx` (may be None); else Refused.
+
+    by     the prescriber's name
+    trust  Trust
 
     Whether it may start now (lockout, limits, reservoir ...) is for the therapy to decide.
     """
+    return finish(admitting_order(document, by, signature_hex, trust, lambda: (last_sequence, rx)))
+
+
+def admitting_order(document, by, signature_hex, trust, standing):
+    """`admit_order` as work in pieces. `standing()` gives (last_sequence, rx) when the signature has been proven."""
     order = parse_order(document)
-    if provisioning is not None:
-        signature.check(order.document, signature_hex, provisioning.prescriber, WHAT)
-    check_order(order, provisioning, library, last_sequence, rx)
+    key = trust.key(by, people.PRESCRIBER, WHAT)
+    yield from signature.checking(order.document, signature_hex, key, WHAT)
+    last_sequence, rx = standing()
+    check_order(order, trust.provisioning, trust.library_in_force(), last_sequence, rx)
     return order
 
 

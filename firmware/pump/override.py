@@ -1,6 +1,6 @@
 """A second person's signed word that one prescription may begin above the first-dose ceiling (H06)."""
 
-from pump import form, signature
+from pump import form, people, signature
 from pump.refusal import Refused
 
 WHAT = "override"
@@ -17,23 +17,45 @@ FIELDS = (
 
 
 class Override:
-    """Document and signature as they came, unjudged: {"document": text or bytes, "signature": hex}."""
+    """What one override says, `values`; or `refusal`, the Refused that its form or signature drew.
 
-    def __init__(self, parts):
-        self.document = form.as_bytes(parts["document"])
-        self.signature = parts["signature"]
-
-
-def check(override, rx, provisioning):
-    """Returns if `override` lifts the first-dose ceiling of exactly this `rx` on exactly this pump.
-
-    Refused: codes of form.read, override_signature, override_serial, override_rx, override_what.
+    It is judged only if the prescription needs it, so a bad one that is not needed does no harm.
     """
-    values = form.read(override.document, WHAT, TYPE, FIELDS)
-    signature.check(override.document, override.signature, provisioning.second, WHAT)
-    _same(values, "serial", provisioning.serial, "override_serial")
-    _same(values, "rx_sha256", rx.sha256, "override_rx")
-    _same(values, "what", FIRST_DOSE_CEILING, "override_what")
+
+    def __init__(self):
+        self.values = None
+        self.refusal = None
+
+
+def proving(document, by, signature_hex, trust, prescriber=None):
+    """Work in pieces: the Override in `document` (text), signed by a second person `by`. Raises nothing.
+
+    `prescriber`: the key of who signed the prescription; whatever other roles he has, he lifts no ceiling of his own.
+    """
+    override = Override()
+    try:
+        document = form.as_bytes(document)
+        values = form.read(document, WHAT, TYPE, FIELDS)
+        key = trust.key(by, people.SECOND, WHAT)
+        if key == prescriber:
+            raise Refused("override_same_person", {"key": "by", "held": by, "allowed": "another than the prescriber"})
+        yield from signature.checking(document, signature_hex, key, WHAT)
+        override.values = values
+    except Refused as refused:
+        override.refusal = refused
+    return override
+
+
+def check(override, rx, serial):
+    """Returns if `override` lifts the first-dose ceiling of exactly this `rx` on the pump `serial`.
+
+    Refused: what `proving` met, or override_serial, override_rx, override_what.
+    """
+    if override.refusal:
+        raise override.refusal
+    _same(override.values, "serial", serial, "override_serial")
+    _same(override.values, "rx_sha256", rx.sha256, "override_rx")
+    _same(override.values, "what", FIRST_DOSE_CEILING, "override_what")
 
 
 def _same(values, key, allowed, code):

@@ -5,9 +5,11 @@ A prescription is one unit: `admit` gives the whole of it or raises Refused, and
 divide alike (H03).
 """
 
-from pump import form, signature, units
-from pump.override import Override
-from pump.rx_rules import check
+from pump import form, people, signature, units
+from pump.override import proving
+from pump.refusal import Refused
+from pump.rx_rules import check, warnings
+from pump.work import finish
 
 WHAT = "rx"
 TYPE = "prescription"
@@ -50,6 +52,7 @@ class Prescription:
     `flow_stated_nl_per_h`).
 
     is_overridden  whether `admit` needed a second person's override
+    soft_limits    codes of those that it passes, as `admit` found them [LIB-03]
     document  the signed bytes                 sha256   of them, 64 hex digits
     hash8     the first 8 digits, for people   rx_hash  the same as an integer of 32 bits, for records
     """
@@ -57,6 +60,7 @@ class Prescription:
     def __init__(self, values, document):
         self.document = document
         self.is_overridden = False
+        self.soft_limits = ()
         self.sha256 = signature.sha256_hex(document)
         self.hash8 = self.sha256[:8]
         self.rx_hash = int(self.hash8, 16)
@@ -82,24 +86,41 @@ def parse(document):
     return Prescription(form.read(document, WHAT, TYPE, FIELDS), document)
 
 
-def admit(document, signatures, override, provisioning, library, last_sequence, current):
+def admit(document, signatures, override, trust, last_sequence, current):
     """The Prescription in `document` if this pump accepts it; else Refused, and nothing has changed.
 
-    signatures     {"prescriber": hex, "second": hex if a second person signed the whole}
-    override       {"document": ..., "signature": hex} of the second person, or None
-    provisioning   Provisioning, or None if there is none
+    signatures     {"prescriber": {"by": name, "signature": hex}, "second": the same of another person}
+    override       {"document": ..., "by": name, "signature": hex} of a second person, or None
+    trust          Trust
     last_sequence  of the last accepted prescription or order
     current        the last accepted Prescription, also if its therapy was cancelled, or None
 
-    Order: form, signature, serial, sequence, meaning. The signature check takes about 0.3 s on the RP2040.
+    Order: form, signatures, serial, sequence, meaning. Each signature takes about 0.3 s on the RP2040.
     """
+    return finish(admitting(document, signatures, override, trust, lambda: (last_sequence, current)))
+
+
+def admitting(document, signatures, override, trust, standing):
+    """`admit` as work in pieces. `standing()` gives (last_sequence, current) when the signatures have been proven."""
     rx = parse(document)
-    if provisioning is not None:
-        signature.check(rx.document, signatures.get("prescriber"), provisioning.prescriber, WHAT)
-        if signatures.get("second") is not None:
-            signature.check(rx.document, signatures["second"], provisioning.second, WHAT)
-    given = Override(override) if override else None
-    rx.is_overridden = check(rx, provisioning, library, last_sequence, current, given)
+    trust.need_provisioning(WHAT)
+    keys = []
+    for role in (people.PRESCRIBER, people.SECOND):
+        signed = signatures.get(role)
+        if signed is None:
+            raise Refused("rx_unsigned", {"key": role, "held": "none", "do": "have a %s sign it" % role})
+        key = trust.key(signed["by"], role, WHAT)
+        if key in keys:  # one person with both hands is no second person [H06]
+            raise Refused("rx_same_person", {"key": role, "held": signed["by"], "allowed": "another person"})
+        keys.append(key)
+        yield from signature.checking(rx.document, signed["signature"], key, WHAT)
+    given = None
+    if override:
+        given = yield from proving(override["document"], override["by"], override["signature"], trust, keys[0])
+    last_sequence, current = standing()
+    library = trust.library_in_force()
+    rx.is_overridden = check(rx, trust.provisioning, library, last_sequence, current, given)
+    rx.soft_limits = warnings(rx, library)
     return rx
 
 

@@ -1,9 +1,9 @@
-"""Who this pump is and whom it believes: its serial number, whether it stands on a bench, two public keys.
+"""Who this pump is and whose: its serial number, whether it stands on a bench, its authority's public key.
 
-Written once into FRAM by the bench or the workshop, before therapy; nothing that comes over the link
-changes it. Block: length of the text (u32, little endian), CRC-32 of the text (u32, little endian), the
-text. Text: one flat JSON object {"serial": ..., "bench": true or false, "prescriber": modulus in hex,
-"second": modulus in hex}.
+Written once into FRAM, before therapy, and confirmed with the pump's own key (`enrolment`). The authority signs who the
+people are, which drugs there are, and which images are to run. Block: length of the text (u32, little endian), CRC-32
+of the text (u32, little endian), the text. Text: one flat JSON object {"serial": ..., "bench": true or false,
+"authority": modulus in hex}.
 """
 
 import binascii
@@ -18,17 +18,16 @@ HEADER_BYTES = 8
 MAX_SERIAL = 20  # one line of the display
 
 _WHAT = "provisioning"
-_KEYS = ("serial", "bench", "prescriber", "second")
+_KEYS = ("serial", "bench", "authority")
 
 
 class Provisioning:
-    """serial: text; bench: bool; prescriber, second: RSA-3072 moduli (int). Set once, then only read."""
+    """serial: text; bench: bool; authority: RSA-3072 modulus (int). Set once, then only read."""
 
-    def __init__(self, serial, bench, prescriber, second):
+    def __init__(self, serial, bench, authority):
         self.serial = serial
         self.bench = bench
-        self.prescriber = prescriber
-        self.second = second
+        self.authority = authority
 
 
 def read(fram):
@@ -42,9 +41,26 @@ def parse(block):
     """The provisioning in the bytes of a block; what follows the text is not looked at.
 
     Refused: provisioning_absent, _length, _crc, _key_unknown, _key_missing, _value_type, _value_range, _key,
-    _same_key or a code of strict_json.
+    or a code of strict_json.
     """
-    return _of_values(strict_json.parse(_text_of(block), _WHAT, booleans=True))
+    return parse_text(_text_of(block))
+
+
+def parse_text(text):
+    """The provisioning in the text (bytes) of a block. Refused as `parse`."""
+    return _of_values(strict_json.parse(text, _WHAT, booleans=True))
+
+
+def write(fram, text):
+    """Puts the text (bytes) of a block into the FRAM. Its head goes last: half a block is none."""
+    fram.write(FRAM_ADDRESS, bytes(HEADER_BYTES))
+    fram.write(FRAM_ADDRESS + HEADER_BYTES, text)
+    fram.write(FRAM_ADDRESS, struct.pack("<II", len(text), binascii.crc32(text)))
+
+
+def fingerprint(modulus):
+    """What people compare of a public key: 16 hex digits of the SHA-256 of the modulus in hex."""
+    return signature.sha256_hex((signature.HEX_OF_MODULUS % modulus).encode())[:16]
 
 
 def _text_of(block):
@@ -76,8 +92,5 @@ def _of_values(values):
     if not 1 <= len(values["serial"]) <= MAX_SERIAL:
         detail = {"key": "serial", "held": values["serial"], "allowed": f"1 to {MAX_SERIAL} characters"}
         raise Refused(_WHAT + "_value_range", detail)
-    prescriber = signature.public_key(values["prescriber"], "prescriber", _WHAT)
-    second = signature.public_key(values["second"], "second", _WHAT)
-    if prescriber == second:  # one person with two names is no second person
-        raise Refused(_WHAT + "_same_key", {"key": "second", "allowed": "a key other than the prescriber's"})
-    return Provisioning(values["serial"], values["bench"], prescriber, second)
+    authority = signature.public_key(values["authority"], "authority", _WHAT)
+    return Provisioning(values["serial"], values["bench"], authority)

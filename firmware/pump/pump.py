@@ -13,7 +13,8 @@ file runs on the RP2040, the Unix port and CPython.
 """
 
 from pump import alarms as alarm
-from pump import records, recovery
+from pump import image_order, records, recovery
+from pump.access import BY_PEOPLE, PATIENT, Access
 from pump.boluses import Boluses
 from pump.core import (
     ALARM,
@@ -29,6 +30,7 @@ from pump.core import (
     STOPPED,
     Core,
 )
+from pump.enrolment import Enrolment
 from pump.intake import Intake
 from pump.keys import Keys
 from pump.ledger import BASAL as BASAL_ACCOUNT
@@ -62,12 +64,20 @@ RESET_WATCHDOG = const(3)
 
 
 class Pump:
-    """One pump. `log` is a RecordLog; `provisioning` and `library` as for `prescription.admit`."""
+    """One pump. `log` is a RecordLog, `trust` a Trust, `vault` a Vault.
 
-    def __init__(self, motor, nv, log, provisioning, library):
+    wants_boot_loader  the pump has been told to make way for another image
+    """
+
+    def __init__(self, motor, nv, log, trust, vault):
         self.core = core = Core(motor, nv, log)
+        self.trust = trust
+        self.access = Access(core, trust)
+        self.enrolment = Enrolment(core, trust, nv, vault, self._document_changed)
+        self.wants_boot_loader = False
+        self.self_test = "running"
         self.boluses = Boluses(core)
-        self.intake = Intake(core, self.boluses, provisioning, library)
+        self.intake = Intake(core, self.boluses, trust)
         self.relief = Relief(core)
         self.priming = Priming(core)
         self.monitors = Monitors(core)
@@ -97,6 +107,7 @@ class Pump:
         words = (reset_cause, int(was_moving), int(report.time_proven), report.off_s, int(report.journal_ok), 0)
         core.diary.note(records.BOOT, words)
         core.needs_rx = True
+        self.trust.hold_to(core.people_number, core.library_number)
         if core.rx:
             self.intake.prepare()
         for run, usteps, nl, mass_ng, end in report.cut_boluses:
@@ -105,6 +116,8 @@ class Pump:
         core.enter(STOPPED, BY_BOOT)
         if not report.journal_ok:
             core.alarms.occur(alarm.CONFIG)
+        if self.trust.is_library_lost:
+            core.alarms.raise_(alarm.LIBRARY)
         core.alarms.restore(report.alarms)
         if was_moving and report.was != PRIMING:
             by_watchdog = reset_cause == RESET_WATCHDOG
@@ -116,6 +129,7 @@ class Pump:
     def self_tested(self, failed_driver):
         """Result of the board's self-test: -1 passed, else the number of the driver that failed."""
         self.core.diary.note(records.SELF_TEST, (int(failed_driver < 0), failed_driver))
+        self.self_test = "passed" if failed_driver < 0 else "failed"
         if failed_driver < 0:
             self.core.alarms.condition_gone(alarm.SELF_TEST)
             self.core.alarms.clear(alarm.SELF_TEST)
@@ -168,16 +182,40 @@ class Pump:
         else:
             self.keys.edge(contact, level, s, ms)
 
-    def load(self, document, signatures, override):
-        """Stages a prescription. Raises Refused; nothing else changes either way."""
-        blocked = None
+    def loading(self, document, signatures, override):
+        """Work in pieces: stages a prescription and returns it. Raises Refused; nothing else changes either way."""
+        return self.intake.loading(document, signatures, override, self._load_blocked_by, self.access.number)
+
+    def _load_blocked_by(self):
         if self.door_open:
-            blocked = "door"
-        elif self.syringe_off:
-            blocked = "syringe"
-        elif self.core.alarms.active(alarm.SELF_TEST):
-            blocked = "self_test"
-        return self.intake.load(document, signatures, override, blocked)
+            return "door"
+        if self.syringe_off:
+            return "syringe"
+        return "self_test" if self.core.alarms.active(alarm.SELF_TEST) else None
+
+    def _document_changed(self, kind):
+        """New people end what the old ones had begun; a new library wants a prescription that was judged by it."""
+        self.intake.discard()
+        if kind == "people":
+            self.access.log_off(BY_PEOPLE)
+        else:
+            self.core.alarms.condition_gone(alarm.LIBRARY)
+            self.core.needs_rx = True
+
+    def leaving(self, document, signature_hex):
+        """Work in pieces: makes way for the image that the authority has signed. Raises Refused; then nothing changes.
+
+        Only a pump whose therapy has been ended does: after the restart it is to be prescribed anew in any case.
+        """
+        core = self.core
+        values = yield from image_order.admitting(document, signature_hex, self.trust)
+        if core.moving() or core.motion.flying:
+            raise Refused("image_infusing", {"key": "state", "held": STATES[core.state], "allowed": "stopped"})
+        if core.started and not core.needs_rx:
+            raise Refused("image_therapy", {"key": "rx", "held": core.rx.hash8, "do": "end the therapy first"})
+        core.diary.note(records.BOOT_LOADER, (self.access.number, records.word_of(values["build"])))
+        core.save_all()
+        self.wants_boot_loader = True
 
     def prime(self):
         """Makes ready to fill the line: the start key, pressed within ARMED_S, begins it [H13].
@@ -198,7 +236,8 @@ class Pump:
         self._armed_s = core.clock.s
         return nl
 
-    def _prime_armed(self):
+    def prime_is_armed(self):
+        """Whether a press of the start key would begin to fill the line."""
         return self._armed_s >= 0 and self.core.clock.s - self._armed_s <= ARMED_S
 
     def _prime_on_key(self):
@@ -208,6 +247,11 @@ class Pump:
         core.motor.enable(True)
         core.enter(PRIMING, BY_KEY)
         self._start_motion()
+
+    def pause(self):
+        """What the stop key does, from afar: motion and whatever bolus runs end; the start key goes on with basal."""
+        if self.core.moving():
+            self._stop(STOPPED, BY_LINK)
 
     def cancel(self):
         """Therapy ended by the clinician: stops, and only a new prescription leads back [LIM-27]."""
@@ -233,6 +277,7 @@ class Pump:
         pendant_ms = self.pendant.poll(clock.s, clock.ms)
         self._hear_keys()
         self._hear_pendant()
+        self._watch_link()
         self.monitors.step(self.door_open, self.syringe_off, self.pendant.fault or self.keys.stuck)
         if self.core.alarms.stops() and core.state != ALARM:
             self._alarm()
@@ -316,6 +361,8 @@ class Pump:
         event = keys.take()
         while event is not None:
             self.core.diary.note(records.KEY, (event, keys.held_ms))
+            self.core.alarms.condition_gone(alarm.LINK)  # somebody is at the pump
+            self.core.alarms.condition_gone(alarm.UNCONFIRMED)
             if event == Keys.START_SHORT:
                 self._start_key()
             elif event == Keys.START_HOLD:
@@ -336,11 +383,9 @@ class Pump:
                 self.last_refusal = self.boluses.request_pca(contact)
                 self._bolus_may_run()
 
-    def clinician_bolus(self, document, signature):
-        """An authenticated order. Returns the reason, 0 accepted. Raises Refused for a bad order."""
-        reason = self.intake.order(document, signature)
-        self._bolus_may_run()
-        return reason
+    def ordering(self, document, by, signature_hex):
+        """Work in pieces: a clinician's bolus. Returns the reason, 0 accepted: then the start key gives it."""
+        return self.intake.ordering(document, by, signature_hex)
 
     def _bolus_may_run(self):
         if self.core.infusing() and self.boluses.running():
@@ -349,13 +394,17 @@ class Pump:
 
     def _start_key(self):
         core = self.core
+        if self.intake.staged_order:
+            self.intake.give_order()
+            self._bolus_may_run()
+            return
         if core.state == ALARM and self._only_door():
             core.alarms.clear(alarm.DOOR)
             core.enter(STOPPED, BY_KEY)
         if core.state == STOPPED and self._may_move():
             if core.primed:
                 self._start()
-            elif self._prime_armed():
+            elif self.prime_is_armed():
                 self._prime_on_key()
 
     def _only_door(self):
@@ -431,6 +480,9 @@ class Pump:
     def _confirm(self):
         """The start key was held: the staged prescription becomes the one in force [RX-01]."""
         core = self.core
+        if self.enrolment.is_waiting:
+            self.enrolment.confirm()
+            return
         if self.intake.staged is None:
             return
         try:
@@ -467,6 +519,18 @@ class Pump:
         if occluded and alone and not (self.door_open or self.syringe_off):
             self.relief.start(self.monitors.no_flow_pa(), self.monitors.compliance_nl_per_kpa())
         core.save_all()
+
+    def _watch_link(self):
+        """What somebody began over the link and left: the host's silence matters only then [ALM-21, ALM-27]."""
+        core, access, intake = self.core, self.access, self.intake
+        if access.role != PATIENT:
+            access.poll()
+        if access.is_lost:
+            access.is_lost = False
+            if intake.is_waiting:
+                core.alarms.raise_(alarm.LINK)
+        if intake.is_waiting and intake.is_forgotten():
+            core.alarms.raise_(alarm.UNCONFIRMED)
 
     def _log_failed(self):
         """Records can no longer be written: no new bolus; therapy ends with the one that runs [ALM-22]."""

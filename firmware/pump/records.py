@@ -44,6 +44,14 @@ SELF_TEST = const(21)
 BOLUS_SUSPENDED = const(22)
 FAULT = const(23)
 BOLUS_CUT = const(24)  # found at power-up: a bolus that a power cut ended
+LOG_ON = const(25)
+LOG_ON_REFUSED = const(26)
+LOG_OFF = const(27)
+COMMAND = const(28)  # of a person who has logged on
+PROVISIONED = const(29)
+DOCUMENT = const(30)  # people or library
+BOOT_LOADER = const(31)  # the pump makes way for another image
+RX_SIGNED = const(32)  # who signed what was loaded
 
 TYPES = {
     BOOT: ("boot", ("reset_cause", "was_infusing", "time_proven", "off_s", "journal_ok", "boot_jump_usteps")),
@@ -71,7 +79,21 @@ TYPES = {
     BOLUS_SUSPENDED: ("bolus_suspended", ("kind", "suspended", "usteps_left")),
     FAULT: ("fault", ("source", "code")),
     BOLUS_CUT: ("bolus_cut", ("kind", "usteps", "nl", "end_s", "end_ms", "next_s", "next_ms")),
+    LOG_ON: ("log_on", ("person", "role")),
+    LOG_ON_REFUSED: ("log_on_refused", ("code", "failures", "closed_s")),
+    LOG_OFF: ("log_off", ("person", "role", "why")),
+    COMMAND: ("command", ("method", "person", "role")),
+    PROVISIONED: ("provisioned", ("bench",)),
+    DOCUMENT: ("document", ("kind", "number")),
+    BOOT_LOADER: ("boot_loader", ("person", "build")),
+    RX_SIGNED: ("rx_signed", ("sequence", "prescriber", "second", "override", "loaded_by")),
 }  # fmt: skip
+
+
+def word_of(code):
+    """A code of a refusal as a payload word: 31 bits of its CRC-32."""
+    return crc32(code.encode()) >> 1
+
 
 NO_TIME = const(-1)  # next_s of a decision that has no next time
 KINDS = (None, "pca", "clinician")
@@ -144,6 +166,7 @@ class RecordLog:
         Older records than the ring holds are gone; reading then begins with the oldest there is.
         """
         slots = self._sectors * self._in_sector
+        first = max(0, first)  # what is before the first record would be looked for in the whole flash, for seconds
         back = self.next_sequence - first
         slot = (self._slot - back) % slots if 0 < back < slots else (self._slot + self._in_sector) % slots
         if back <= 0:

@@ -115,6 +115,8 @@ def _restore_state(core, values, report):
     core.started, core.primed = bool(values["started"]), bool(values["primed"])
     core.rx_slot, core.rx_crc = values["rx_slot"] & 1, values["rx_crc"]
     core.converted_s = values["converted_s"]
+    core.access_failures, core.access_closed_until_s = values["access_failures"], values["access_closed_until_s"]
+    core.people_number, core.library_number = values["people_number"], values["library_number"]
     core.clock_offset_s = values["clock_offset"] - memory.CLOCK_ZERO
     report.alarms = values["alarms"]
     lock = core.lockouts

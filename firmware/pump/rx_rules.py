@@ -231,7 +231,7 @@ def _check_first_dose(rx, entry, override, provisioning):
     if override is None:
         raise refusal
     try:
-        second_person.check(override, rx, provisioning)
+        second_person.check(override, rx, provisioning.serial)
     except Refused as why:
         refusal.detail["override"] = why.code
         refusal.detail["do"] = why.message

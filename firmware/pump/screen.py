@@ -49,11 +49,10 @@ class Screen:
     `about`: what `hello` on the link says of board, build and drivers.
     """
 
-    def __init__(self, pump, provisioning, about):
+    def __init__(self, pump, about):
         self._pump = pump
         drivers = "%d drivers" % len(about["drivers"])
         self._about = [_row(about["board"]), _row("build " + about["build"]), _row(drivers)]
-        self._bench = provisioning is None or provisioning.bench
         self._rows = [_row("")] * 8
         self._shown = [None] * 8
         self._rows[7] = _row(NOT_A_DEVICE)
@@ -66,7 +65,7 @@ class Screen:
     def rows(self):
         """The eight rows now."""
         core = self._pump.core
-        self._show(0, core.state, self._title)
+        self._show(0, core.state * 2 + self._is_bench(), self._title)
         self._show(1, core.rx, self._drug)
         if core.rx is None:
             self._rows[2:5] = self._about
@@ -74,7 +73,7 @@ class Screen:
             self._show(2, core.rx, self._fluid)
             self._show(3, core.flow_nl_per_h, flow)
             self._show(4, core.ledger.booked_ng() // 100, self._total)
-        self._show(5, self._bolus_minutes(), self._bolus)
+        self._show(5, self._waiting() or self._bolus_minutes(), self._bolus)
         self._show(6, self._message(), str)
         return self._rows
 
@@ -83,9 +82,14 @@ class Screen:
             self._shown[row] = value
             self._rows[row] = _row(text(value))
 
-    def _title(self, state):
-        title = STATES[state].upper()
-        return title + " " * (WIDTH - 5 - len(title)) + "BENCH" if self._bench else title
+    def _is_bench(self):
+        known = self._pump.trust.provisioning
+        return int(known is None or known.bench)
+
+    @staticmethod
+    def _title(state_and_bench):
+        title = STATES[state_and_bench >> 1].upper()
+        return title + " " * (WIDTH - 5 - len(title)) + "BENCH" if state_and_bench & 1 else title
 
     @staticmethod
     def _drug(rx):
@@ -98,6 +102,15 @@ class Screen:
     @staticmethod
     def _total(tenths):
         return "total " + dose(tenths * 100)
+
+    def _waiting(self):
+        """What has to be seen before START is held: a new pump's serial number, or a soft limit that is passed."""
+        pump = self._pump
+        if pump.enrolment.is_waiting and pump.enrolment.staged:
+            return pump.enrolment.staged.serial
+        if pump.intake.is_waiting and pump.intake.staged and pump.intake.staged.soft_limits:
+            return "!" + pump.intake.staged.soft_limits[0]
+        return ""
 
     def _bolus_minutes(self):
         """Minutes to the next possible bolus, or what else the row says."""
@@ -122,8 +135,12 @@ class Screen:
         top = core.alarms.top()
         if top >= 0:
             return "!" + CODES[top]
+        if pump.enrolment.is_waiting and pump.enrolment.staged:
+            return "hold START " + pump.enrolment.hash8[:4]
         if pump.intake.staged:
             return "hold START " + pump.intake.staged.hash8[:4]
+        if pump.intake.staged_order:
+            return "START: " + dose(pump.intake.staged_order.ug * 1000)
         if core.infusing():
             return "no: " + REASONS[pump.last_refusal] if pump.last_refusal else ""
         return "press START" if core.state == STOPPED and core.rx and not core.needs_rx else ""

@@ -382,6 +382,11 @@ def reset():
 soft_reset = reset
 
 
+def bootloader():
+    """Into the RP2040's own boot loader, which the simulated board has nothing of: it waits there for a power cycle."""
+    attached().enter_boot_loader()
+
+
 def reset_cause():
     return attached().reset_cause
 

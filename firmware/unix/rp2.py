@@ -1,4 +1,4 @@
-"""`rp2` of the simulated board: state machines by their behaviour, and the log's region of the flash.
+"""`rp2` of the simulated board: state machines by their behaviour, and the flash of vault and log.
 
 PIO instructions are not executed. The program named `step_grant` drives the simulated motor, with the timing
 that its text has on the real chip; any other program is a place where words go, the last of which the bench
@@ -182,23 +182,23 @@ class StateMachine:
 
 
 _STORAGE_BYTES = 0x140000  # what the image keeps for storage, at the end of the flash (`image/`)
-_LOG_START = 0x40000  # of it: the part that is simulated
+_VAULT_START = 0x30000  # of it: from here on it is simulated
 _SECTOR = 4096
 
 
 class Flash:
-    """Block device over `start` .. `start + len` of the storage, of which only the log's region is simulated."""
+    """Block device over `start` .. `start + len` of the storage, of which vault and log are simulated."""
 
     def __init__(self, start=0, len=_STORAGE_BYTES):
-        if start < _LOG_START or start + len > _STORAGE_BYTES or start % _SECTOR or len % _SECTOR:
+        if start < _VAULT_START or start + len > _STORAGE_BYTES or start % _SECTOR or len % _SECTOR:
             raise ValueError(
-                f"Flash(start=0x{start:x}, len=0x{len:x}): sectors in 0x{_LOG_START:x} to 0x{_STORAGE_BYTES:x} "
+                f"Flash(start=0x{start:x}, len=0x{len:x}): sectors in 0x{_VAULT_START:x} to 0x{_STORAGE_BYTES:x} "
                 "are simulated"
             )
         world = machine.attached()
         self._touch = world.timeline.touch
         self._flash = world.flash
-        self._start = start - _LOG_START
+        self._start = start - _VAULT_START
         self._blocks = len // _SECTOR
 
     def readblocks(self, block, buf, off=0):

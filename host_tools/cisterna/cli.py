@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cisterna.errors import CisternaError, OutputError, PumpRefused
+from cisterna.flash import commands as flash_commands
+from cisterna.flash import workshop
 from cisterna.image import commands as image_commands
+from cisterna.link import commands as link_commands
+from cisterna.pharmacy import commands as pharmacy_commands
 
 if TYPE_CHECKING:
     from cisterna.sim.runner import Outcome, Progress
@@ -30,6 +34,13 @@ app = typer.Typer(
 
 
 app.add_typer(image_commands.app, name="image")
+flash_commands.register(app)
+workshop.register(app)
+app.add_typer(pharmacy_commands.key_app, name="key")
+app.add_typer(pharmacy_commands.rx_app, name="rx")
+app.add_typer(pharmacy_commands.people_app, name="people")
+app.add_typer(pharmacy_commands.library_app, name="library")
+app.add_typer(link_commands.app)
 
 
 def _list_flips(wanted: bool) -> None:
@@ -73,23 +84,31 @@ def sim(
 
 
 @app.command(
-    epilog="Example:  cisterna emulate   and, in another terminal,  mpremote connect port:/dev/pts/4   "
-    "Exit status: 0 ended by Ctrl-C or SIGTERM, 2 no such image."
+    epilog="Example:  cisterna emulate --board unix --bench   and, in another terminal,  cisterna status unix:   "
+    "Exit status: 0 ended by Ctrl-C, SIGTERM or quit, 2 no such image, or a file that cannot be used."
 )
 def emulate(
+    board: Annotated[str, typer.Option(help="rp2040 (an image on an emulated chip), unix (the sources).")] = "rp2040",
     image: Annotated[Path | None, typer.Option(help="A .uf2; else the development image of `make image`.")] = None,
     pump: Annotated[bool, typer.Option("--pump/--bare", help="The simulated pump around the chip, or none.")] = True,
-    flash: Annotated[Path | None, typer.Option(help="Keep the flash in this file, for the next time.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: port, image, pump.")] = False,
+    bench: Annotated[bool, typer.Option("--bench", help="Start provisioned, with this user's bench keys.")] = False,
+    serial: Annotated[str, typer.Option(help="Its serial number, with --bench.")] = "BENCH-0001",
+    state: Annotated[Path | None, typer.Option(help="Keep all that outlives the power, for the next time.")] = None,
+    flash: Annotated[Path | None, typer.Option(help="Keep only the flash in this file.")] = None,
+    drive: Annotated[Path | None, typer.Option(help="A folder that stands for the boot loader's drive.")] = None,
+    speed: Annotated[float, typer.Option(help="Seconds of the pump in a second; unix only.")] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: link, console, serial ...")] = False,
 ) -> None:
-    """Run an image on an emulated Raspberry Pi Pico, whose USB serial port is a pseudo-terminal here.
+    """Run a simulated pump whose serial ports are pseudo-terminals: the link, and the console of a development image.
 
-    It goes on until Ctrl-C. With --flash, a restart is a power cycle: what was written is still there.
+    It goes on until Ctrl-C. With --state, a restart is a power cycle. Standard input is a pair of hands:
+    `press start 2.5`, `press stop`, `door open`, `look`, `quit`.
     """
     with errors_as_lines():
         from cisterna.bench import emulated
 
-        emulated.run(image, pump, flash, as_json)
+        options = emulated.Options(board, image, pump, flash, state, drive, serial if bench else None, speed)
+        emulated.run(options, as_json)
 
 
 @app.command(
@@ -115,7 +134,7 @@ def deploy(
         from cisterna.image.places import of_checkout
 
         options = flash.Options(port, make_fs, full, dry_run, restart)
-        with _progress("deploying") as progress:
+        with progress_bar("deploying") as progress:
             outcome = flash.deploy(of_checkout(), options, lambda text: typer.echo(text, err=True), progress)
         told.show(outcome, dry_run, as_json)
 
@@ -145,12 +164,12 @@ def _run(scenario: "Scenario", target: str, every_s: float | None) -> "Outcome":
     from cisterna.sim import runner
 
     every_ms = None if every_s is None else round(every_s * 1000)
-    with _progress(scenario.title) as progress:
+    with progress_bar(scenario.title) as progress:
         return runner.run(scenario, targets.make(target), every_ms, progress)
 
 
 @contextlib.contextmanager
-def _progress(title: str) -> "Iterator[Progress | None]":
+def progress_bar(title: str) -> "Iterator[Progress | None]":
     """A bar on the terminal, on standard error; nothing in a pipe."""
     if not sys.stderr.isatty():
         yield None

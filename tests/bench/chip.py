@@ -14,6 +14,7 @@ from figure import Figure
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 paths.use_firmware()
+from cisterna.link.client import unframe  # noqa: E402
 from cisterna.pharmacy import keys, provision, sign  # noqa: E402
 from cisterna.sim import runner  # noqa: E402
 from cisterna.sim.clinic import SERIAL  # noqa: E402
@@ -45,10 +46,10 @@ def _sizes() -> Iterator[Figure]:
 
 
 def _reset_to_post() -> Figure:
-    """From the reset vector to the record of the self-test, with the log's flash as it comes from the factory."""
-    block = provision.block(SERIAL, keys.bench_keys(), bench=True)
+    """From the reset vector to the record of the self-test, with the log's flash as it comes from the factory and
+    people and library in the vault."""
     with WatchedTarget(THERAPY) as target:
-        target.start({"fram_image": {str(provision.FRAM_ADDRESS): block.hex()}})
+        target.start(provision.bench_target_config(SERIAL, keys.bench_keys()))
         while not any(record.name == "self_test" for record in storage.log(target.chip.mcu.flash)):
             target.run_until(target.now_ms + 5)
             if target.now_ms > 10 * POST_MS:
@@ -125,7 +126,7 @@ class _Hour(WatchedTarget):
 
     def exchange(self, line: bytes, timeout_ms: int = 5000) -> bytes:
         answer = super().exchange(line, timeout_ms)
-        said = json.loads(answer[: answer.rindex(b" ")]).get("result", {})
+        said = unframe(answer)[1].get("result", {})
         if isinstance(said, dict) and "heap_used" in said:
             self.heap.append(said["heap_used"])
         self.busy_cycles = self.chip.mcu.core.cycles
@@ -148,7 +149,7 @@ def _single_calls() -> Iterator[Figure]:
     prompt = Prompt(DEVELOPMENT)
     text = "x" * 900
     prescriber = keys.bench_keys().prescriber
-    us = json.loads(prompt.run(_CALLS % (sign.signature_hex(text, prescriber), keys.modulus_hex(prescriber), text)))
+    us = json.loads(prompt.run(_CALLS % (sign.signature_hex(text, prescriber), prescriber.modulus_hex, text)))
     prompt.close()
     yield Figure("a record appended to the log", f"{us['append'] / 1000:.1f} ms", values={"us": us["append"]})
     checked_ms = us["signature"] / 1000

@@ -32,7 +32,7 @@ class Witness(UnixTarget):
 
     def exchange(self, line: bytes, timeout_ms: int = 5000) -> bytes:
         answer = super().exchange(line, timeout_ms)
-        result = unframe(answer).get("result")
+        result = unframe(answer)[1].get("result")
         if isinstance(result, dict) and "heap_used" in result:
             self._told.append((self._day(), result["heap_used"]))
         return answer

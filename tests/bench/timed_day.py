@@ -49,7 +49,7 @@ class Timed(unix_target.UnixTarget):
         super().act(do, **keys)
 
     def exchange(self, line: bytes, timeout_ms: int = 5000) -> bytes:
-        method = unframe(line)["method"]
+        method = unframe(line)[1]["method"]
         if self.part != DAY:
             if method in BEGINS:
                 self._turn_to(BEGINS[method])

@@ -170,7 +170,7 @@ class Fram:
 
 
 class Flash:
-    """NOR flash of the log: erased to ones by the block, programmed to zeros by the bit."""
+    """NOR flash of the log or the vault: erased to ones by the block, programmed to zeros by the bit."""
 
     BLOCK = 4096
 
@@ -245,6 +245,7 @@ class Plant:
         self.pressure = Pressure(self)
         self.fram = Fram()
         self.log_flash = Flash()
+        self.vault_flash = Flash(16)
         self.rtc = Rtc(self, rtc_unix_s)
         self.contacts = Contacts(self)
         self.lights = Annunciator()

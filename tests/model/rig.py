@@ -10,18 +10,22 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from unittest.mock import patch
 
-from pump import alarms, library, limits, records
+from cisterna.link.client import Tokens
+from pump import alarms, limits, provisioning, records, trust, vault
 from pump.core import STATES
 from pump.ledger import BASAL, CLINICIAN, PCA
 from pump.prescription import FIELDS
-from pump.provisioning import Provisioning
 from pump.pump import RESET_POWER, Pump
 from pump.refusal import Refused
+from pump.signature import HEX_OF_MODULUS, SIGNATURE_BYTES, sha256_hex
 from pump.units import pl_per_ustep
+from pump.work import finish
 
 from model.plant import ACK, DOOR, PCA_NC, PCA_NO, START, STOP, TICKS_PERIOD, Plant
 
 SERIAL = "MODEL-1"
+SIGNATURE = "0" * 2 * SIGNATURE_BYTES
+PEOPLE = (("prescriber", "prescriber"), ("second", "second"), ("clinician", "clinician"), ("service", "service"))
 ACCOUNTS = {"basal": BASAL, "pca": PCA, "clinician": CLINICIAN}
 KEYS = {"start": START, "stop": STOP, "ack": ACK}
 NO_TIME = records.NO_TIME
@@ -67,11 +71,37 @@ class Tape:
         return first, b""
 
 
+def _believed(message, signature_hex, modulus, what):
+    """A check in one piece that every signature passes."""
+    yield
+
+
 @contextmanager
-def signed_by_the_prescriber():
+def signatures_believed():
     """Signatures have their own tests: here the document alone counts."""
-    with patch("pump.signature.check"):
+    with patch("pump.signature.checking", _believed):
         yield
+
+
+def _text(**values):
+    """A flat document."""
+    return json.dumps(values, separators=(",", ":"))
+
+
+def _modulus(number):
+    """A number that has the form of a public key, another for each `number`."""
+    return HEX_OF_MODULUS % ((1 << 3071) + 2 * number + 1)
+
+
+def _people():
+    """The people of the ward, as their document."""
+    head = _text(type="people", version=1, number=1, clinic="model")
+    persons = [_text(name=name, roles=roles, key=_modulus(k)) for k, (name, roles) in enumerate(PEOPLE, 1)]
+    return ("\n".join([head, *persons]) + "\n").encode()
+
+
+_BLOCK = _text(serial=SERIAL, bench=True, authority=_modulus(0)).encode()
+_VAULT = vault.image(people=(1, _people(), bytes(SIGNATURE_BYTES)))
 
 
 class Rig:
@@ -82,6 +112,8 @@ class Rig:
         self.tape = Tape(self.plant)
         self.syringe, self.fill_ul = syringe, fill_ul
         self.sequence = 0
+        provisioning.write(self.plant.fram, _BLOCK)
+        self.plant.vault_flash.cells[: len(_VAULT)] = _VAULT
         self.after_wake = lambda: None
         self.boot()
 
@@ -90,8 +122,9 @@ class Rig:
     def boot(self, proven=True):
         """Power comes; the pump restores itself."""
         plant = self.plant
-        provisioning = Provisioning(SERIAL, True, 1, 3)
-        self.pump = Pump(plant.steps, plant.fram, self.tape, provisioning, library.LIBRARY)
+        documents = vault.Vault(plant.vault_flash)
+        believed = trust.restore(plant.fram, documents)
+        self.pump = Pump(plant.steps, plant.fram, self.tape, believed, documents)
         self.tape.ledger = self.pump.core.ledger
         self._ticks = plant.ticks_ms()
         self.pump.power_up(plant.rtc.unix_s(), proven, RESET_POWER)
@@ -124,10 +157,7 @@ class Rig:
     def wake(self):
         """One turn of the main loop at the present time."""
         plant, pump = self.plant, self.pump
-        ticks = plant.ticks_ms()
-        elapsed_ms = (ticks - self._ticks) % TICKS_PERIOD
-        self._ticks = ticks
-        pump.core.clock.advance(elapsed_ms)
+        ticks = self._tell_time()
         self._feel()
         edge = [0, 0, 0]
         while plant.contacts.take(edge):
@@ -139,6 +169,12 @@ class Rig:
         self._deadline_us = plant.now_us + wait_ms * 1000
         self.after_wake()
 
+    def _tell_time(self):
+        ticks = self.plant.ticks_ms()
+        self.pump.core.clock.advance((ticks - self._ticks) % TICKS_PERIOD)
+        self._ticks = ticks
+        return ticks
+
     def _feel(self):
         plant, monitors = self.plant, self.pump.monitors
         monitors.feel_encoder(plant.encoder.read())
@@ -148,10 +184,16 @@ class Rig:
         """Something comes over the link: it wakes the pump, is answered, and the pump looks again at once."""
         self.wake()
         try:
-            with signed_by_the_prescriber():
+            with signatures_believed():
                 return call(*args)
         finally:
             self.wake()
+
+    def asked_at(self, t_ms, question):
+        """The answer to a question over the link at `t_ms`: it is answered though the pump sleeps on."""
+        self.plant.now_us = t_ms * 1000
+        self._tell_time()
+        return question()
 
     def mono_ms(self):
         """The pump's own time at its last wake-up."""
@@ -191,8 +233,9 @@ class Rig:
     def load(self, rx):
         """Loads the model prescription `rx`. Returns the code of the refusal, or None."""
         self.sequence += 1
+        signatures = {role: {"by": role, "signature": SIGNATURE} for role in ("prescriber", "second")}
         try:
-            self._linked(self.pump.load, self._document(rx), {"prescriber": ""}, None)
+            self._linked(lambda: finish(self.pump.loading(self._document(rx), signatures, None)))
         except Refused as refused:
             return refused.code
         return None
@@ -215,14 +258,53 @@ class Rig:
         self._linked(self.pump.prime)
         self.key("start", 200)
 
-    def clinician_bolus(self, ug, over_s):
-        """An authenticated order. Returns the reason it was refused for, or None."""
+    def order(self, ug, over_s):
+        """A clinician's bolus is ordered. Returns the reason it was refused for, or None: then it waits for the key."""
         self.sequence += 1
-        keys = ("type", "version", "serial", "sequence", "rx", "ug", "over_s")
-        rx = self.pump.core.rx
-        values = ("clinician_bolus", 1, SERIAL, self.sequence, rx.hash8, ug, over_s)
-        text = json.dumps(dict(zip(keys, values, strict=True)), separators=(",", ":"))
-        return reason_name(self._linked(self.pump.clinician_bolus, text, ""))
+        text = _text(
+            type="clinician_bolus", version=1, serial=SERIAL, sequence=self.sequence,
+            rx=self.pump.core.rx.hash8, ug=ug, over_s=over_s,
+        )  # fmt: skip
+        return reason_name(self._linked(lambda: finish(self.pump.ordering(text, "prescriber", SIGNATURE))))
+
+    def clinician_bolus(self, ug, over_s):
+        """Ordered, and given with a finger if it may be. Returns the reason it was refused for, or None."""
+        reason = self.order(ug, over_s)
+        if reason is None:
+            self.key("start")
+            reason = reason_name(self.last("clinician_decision").payload["reason"])
+        return reason
+
+    def log_on(self, role="clinician"):
+        """The person of that role logs on."""
+        self._linked(self._log_on, role)
+
+    def _log_on(self, role):
+        access = self.pump.access
+        text = _text(
+            type="log_on", version=1, serial=SERIAL, challenge=access.challenge(role),
+            person=role, role=role, anchor=Tokens(1).anchor,
+        )  # fmt: skip
+        finish(access.logging_on(text, SIGNATURE))
+
+    def put_document(self, kind, text):
+        """Service loads a document of the authority. Returns the code of the refusal, or None."""
+        try:
+            self._linked(self._put_document, kind, text)
+        except Refused as refused:
+            return refused.code
+        return None
+
+    def _put_document(self, kind, text):
+        enrolment = self.pump.enrolment
+        enrolment.need_rest()
+        enrolment.begin(kind, len(text), sha256_hex(text.encode()), SIGNATURE)
+        for at in range(0, len(text), 2048):
+            enrolment.put(at, text[at : at + 2048])
+        finish(enrolment.committing())
+
+    def pause(self):
+        self._linked(self.pump.pause)
 
     def cancel(self):
         self._linked(self.pump.cancel)
@@ -241,7 +323,7 @@ class Rig:
             flow_nl_per_h=rx.basal_ug_per_day * 1_000_000 // (24 * rx.concentration_ug_per_ml),
         )  # fmt: skip
         values = {key: "none" if stated[key] is None else stated[key] for key, _ in FIELDS}
-        return json.dumps(values, separators=(",", ":"))
+        return _text(**values)
 
     # --- what is seen
 
@@ -249,6 +331,10 @@ class Rig:
     def state(self):
         """Name of the state."""
         return STATES[self.pump.core.state]
+
+    def last(self, what):
+        """The newest record of a type."""
+        return next(entry for entry in reversed(self.tape.entries) if entry.what == what)
 
     def flying(self):
         """True while a grant is in flight."""

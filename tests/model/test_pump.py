@@ -328,7 +328,7 @@ def test_records_add_up_to_the_ledger(rig):
 
 def test_the_display_says_what_runs(rig):
     """DEL-35, LIM-11: state, drug, flow, total and the time to the next bolus; and that this is no medical device."""
-    screen = Screen(rig.pump, None, {"board": "b", "build": "1", "drivers": ()})
+    screen = Screen(rig.pump, {"board": "b", "build": "1", "drivers": ()})
 
     def rows():
         shown = screen.rows()

@@ -24,6 +24,7 @@ DURATIONS_S = st.sampled_from([30, 120, 600, 1])
 LOCKOUTS_S = st.sampled_from([60, 300, 1_800])
 COUNTS = st.sampled_from([None, 4, None, 2, 1])
 ROOMS = st.sampled_from([None, 6, 4, None, 3, 2, 1, 0])  # boluses that a limit leaves room for
+ORDERS_UG, ORDERS_S = st.sampled_from([20, 100, 250, 5]), st.sampled_from([1, 120, 1_200, 7_200])
 FINGERS_MS = st.sampled_from([60, 200, 900, 2_900])
 SHORT_MS = st.integers(1, 5_000)
 LONG_MS = st.integers(1, 20 * MIN_MS) | st.sampled_from([MIN_MS, 30 * MIN_MS, HOUR_MS, 4 * HOUR_MS])
@@ -155,10 +156,28 @@ class Therapy(RuleBasedStateMachine):
         self.rig.run(1_000)
         self.rig.key("start")
 
-    @rule(ug=st.sampled_from([20, 100, 250, 5]), over_s=st.sampled_from([1, 120, 1_200, 7_200]))
-    def clinician_bolus(self, ug, over_s):
+    def _order(self, ug, over_s):
+        """Orders a bolus; one that is refused leaves another waiting. True when it waits for the start key."""
+        waiting_ng = self.witness.ordered_ng
         self.witness.ordered_ng = ug * 1000
-        self.rig.clinician_bolus(ug, over_s)
+        waits = self.rig.order(ug, over_s) is None
+        if not waits:
+            self.witness.ordered_ng = waiting_ng
+        return waits
+
+    @rule(ug=ORDERS_UG, over_s=ORDERS_S)
+    def order(self, ug, over_s):
+        self._order(ug, over_s)
+
+    @rule(ug=ORDERS_UG, over_s=ORDERS_S)
+    def clinician_bolus(self, ug, over_s):
+        if self._order(ug, over_s):
+            self.rig.key("start")
+
+    @precondition(infusing)
+    @rule()
+    def pause(self):
+        self.rig.pause()
 
     @rule(rx=prescriptions())
     def prescribe(self, rx):

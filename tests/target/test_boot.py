@@ -19,14 +19,14 @@ CHIPS, LINE = 0, 1  # buses: encoder, clock, FRAM, display; line pressure
 def boot(image: Path, fram: dict[str, str] | None = None) -> WatchedTarget:
     """A provisioned pump, switched on; nothing has run yet."""
     target = WatchedTarget(image)
-    block = provision.block(SERIAL, keys.bench_keys(), bench=True)
-    target.start({"fram_image": {**(fram or {}), str(provision.FRAM_ADDRESS): block.hex()}})
+    config = provision.bench_target_config(SERIAL, keys.bench_keys())
+    target.start({**config, "fram_image": {**(fram or {}), **config["fram_image"]}})
     return target
 
 
 def ask(target: WatchedTarget, method: str) -> dict:
     _, line = Requests().line(method)
-    return unframe(target.exchange(line))["result"]
+    return unframe(target.exchange(line))[1]["result"]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from target.desk import MARK, Board
 
 pytestmark = pytest.mark.target
 MS = 1_000_000
-STORAGE = slice(0xC0000, 0x100000)  # of the flash: the files of a development board
+STORAGE = slice(0xC0000, 0xF0000)  # of the flash: the files of a development board
 
 
 @pytest.fixture(scope="module", autouse=True)

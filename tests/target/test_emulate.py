@@ -4,6 +4,7 @@ import signal
 import time
 
 import pytest
+from hil.live import SERIAL, LivePump, clinic, provisioning, until
 from target import desk, storage
 from target.desk import Board
 
@@ -36,7 +37,7 @@ def test_the_pump_in_it_passes_its_self_test(development, tmp_path, firmware):
 
 def test_a_restart_is_a_power_cycle(development, tmp_path):
     board = Board(development, tmp_path / "flash", "--bare")
-    code = "import rp2, vfs; f = rp2.Flash(start=0, len=0x40000); vfs.VfsLfs2.mkfs(f, progsize=256)"
+    code = "import rp2, vfs; f = rp2.Flash(start=0, len=0x30000); vfs.VfsLfs2.mkfs(f, progsize=256)"
     desk.mpremote(board, "exec", code)
     desk.mpremote(board, "exec", "with open('kept', 'w') as file: file.write('well')")
     board.cut_power()
@@ -70,6 +71,43 @@ def test_what_a_program_writes_is_not_echoed_by_the_port(development, tmp_path):
         port.write(b"\r\x03\x02\rprint(6 * 7)\r")
         assert b"\r\n42\r\n" in port.read_until(b"\n42\r\n")
     board.end()
+
+
+def test_a_therapy_image_has_its_line_and_nothing_else(therapy, tmp_path):
+    pump = LivePump(tmp_path, "--image", str(therapy), "--bench", board="rp2040")
+    assert pump.told["console"] is None and pump.told["port"] == pump.link
+    hello = until(lambda: pump.status()["hello"])
+    assert hello["board"] == "pico-therapy" and hello["serial"] == "BENCH-0001" and hello["self_test"] == "passed"
+    assert pump.end() == 0
+
+
+def test_a_development_image_has_both_at_once(development, tmp_path):
+    """While a program has the console open, another talks to the pump."""
+    import serial
+
+    pump = LivePump(tmp_path, "--image", str(development), "--bench", board="rp2040")
+    pump.done("deploy", "--port", pump.told["console"], "--format")  # the pump begins with it
+    with serial.Serial(pump.told["console"], timeout=0.1) as console:
+        console.read(100)
+        until(lambda: pump.cisterna("status", "rp2040:").returncode == 0, 60)
+        assert pump.status()["state"]["state"] == "stopped"
+    assert pump.end() == 0
+
+
+def test_what_a_pump_is_told_outlives_its_power(therapy, tmp_path):
+    """SEC-06: FRAM and flash are kept, so a killed process is a power cut; what was confirmed by a finger stays."""
+    pump = LivePump(tmp_path, "--image", str(therapy), "--state", str(tmp_path / "state"), board="rp2040")
+    work = pump.start("provision", *["rp2040:", *provisioning(clinic(tmp_path))[1:]])
+    assert "hold START" in work.stderr.readline()
+    pump.say("press start 2.5")
+    printed, complained = work.communicate(timeout=120)
+    assert work.returncode == 0, complained
+    pump.cut_power()
+    pump.switch_on()
+    assert pump.told["serial"] == SERIAL
+    hello = pump.status()["hello"]
+    assert (hello["boot"], hello["serial"], hello["people"], hello["library"]) == (2, SERIAL, 1, 1)
+    assert pump.end() == 0
 
 
 def test_ctrl_c_ends_it(development, tmp_path):

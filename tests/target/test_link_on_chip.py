@@ -14,11 +14,15 @@ FIRST_ID = 10_000  # above those of the clinician's requests
 
 
 class Talking(WatchedTarget):
-    """Somebody asks `hello` at moments of the chip's time, in lines of so many bytes and more."""
+    """Somebody asks `hello` at moments of the chip's time, in lines of so many bytes and more.
+
+    On the clinician's own line, so every line is numbered here, whoever sends it.
+    """
 
     def __init__(self, image, moments_ns: list[float], size: int):
         super().__init__(image)
         self.asked, self.answered = set(), set()
+        self._number = 0
         self._moments_ns, self._size = moments_ns, size
         self.on_start = self._plan
 
@@ -30,10 +34,20 @@ class Talking(WatchedTarget):
         number = FIRST_ID + len(self.asked)
         self.asked.add(number)
         params = {"spare": "x" * self._size}
-        self.send(frame({"jsonrpc": "2.0", "id": number, "method": "hello", "params": params}))
+        self.send(frame(1, {"jsonrpc": "2.0", "id": number, "method": "hello", "params": params}))
+
+    def send(self, line: bytes) -> None:
+        super().send(self._numbered(line))
+
+    def exchange(self, line: bytes, timeout_ms: int = 5000) -> bytes:
+        return super().exchange(self._numbered(line), timeout_ms)
+
+    def _numbered(self, line: bytes) -> bytes:
+        self._number += 1
+        return frame(self._number, unframe(line)[1])
 
     def _line_came(self) -> None:
-        answer = unframe(self._uart.lines[-1][1])
+        answer = unframe(self._uart.lines[-1][1])[1]
         if "result" in answer and (answer["id"] or 0) >= FIRST_ID:
             self.answered.add(answer["id"])
         super()._line_came()

@@ -92,7 +92,7 @@ def test_nothing_answers_with_a_prompt(knocked):
     run, target = knocked
     assert target.usb == b"" and not target.host.connected
     assert not [line for line in target.heard if any(prompt in line for prompt in PROMPTS)]
-    answers = [unframe(line) for line in target.heard]
+    answers = [unframe(line)[1] for line in target.heard]
     refused = [answer["error"]["code"] for answer in answers if answer.get("id") is None]
     assert len(refused) >= 2 * len(KNOCKS) and set(refused) == {-32700}
 
@@ -105,7 +105,7 @@ def interrupted(development):
         "import rp2, vfs\nfrom boards import wiring\n"
         "vfs.VfsLfs2.mkfs(rp2.Flash(start=wiring.FILES_START, len=wiring.FILES_LENGTH), progsize=256)"
     )
-    storage = bytes(prompt.target.chip.mcu.flash[0x0C_0000:0x10_0000])
+    storage = bytes(prompt.target.chip.mcu.flash[0x0C_0000:0x0F_0000])
     prompt.close()
     target = Knocked(
         development,
@@ -117,7 +117,7 @@ def interrupted(development):
     plug_in = target.on_start
 
     def begin() -> None:
-        target.chip.mcu.flash[0x0C_0000:0x10_0000] = storage
+        target.chip.mcu.flash[0x0C_0000:0x0F_0000] = storage
         plug_in()
 
     target.on_start = begin

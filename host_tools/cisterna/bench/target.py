@@ -25,9 +25,9 @@ class Target(ABC):
     def start(self, config: Mapping[str, Any]) -> None:
         """Build the world and switch the pump on at time 0. Nothing has run yet.
 
-        config, all optional: seed, ticks_at_power_up_ms, rtc_unix_s, fram_image {address: hex}, pump {keys
-        of a scenario's [pump]}, drug, concentration_ug_per_ml, heap_bytes. ValueError names a key that is
-        wrong.
+        config, all optional: seed, ticks_at_power_up_ms, rtc_unix_s, fram_image {address: hex},
+        vault_image (hex of the first bytes of the vault's region), pump {keys of a scenario's [pump]}, drug,
+        concentration_ug_per_ml, heap_bytes. ValueError names a key that is wrong.
         """
 
     @abstractmethod

@@ -14,6 +14,7 @@ from binascii import hexlify, unhexlify
 
 import machine
 from world import CpuReset, World
+from world.kept import Kept
 
 _MARK = "\n\x02"
 _MS = 1000
@@ -130,6 +131,21 @@ class Server:
     def cmd_look(self):
         return self.world.look()
 
+    # What outlives the power
+
+    def cmd_keep(self):
+        """From now on, what is written is noted. Before the firmware runs."""
+        self.kept = Kept(self.world)
+
+    def cmd_restore(self, pages, body):
+        self.kept.restore(pages, body)
+
+    def cmd_changes(self):
+        return [self.kept.changes(), self.kept.body()]
+
+    def cmd_fram(self, address, length):
+        return hexlify(self.world.fram.memory[address : address + length]).decode()
+
     # The rest
 
     def arrived(self):
@@ -184,7 +200,7 @@ class Server:
                     del sys.modules[name]
             gc.collect()
             world.timeline.ending = None
-            while not world.powered:
+            while not world.powered or world.in_boot_loader:
                 world.timeline.wait()  # until power is back
 
 

@@ -23,6 +23,7 @@ _BENCH = Path(__file__).resolve().parent
 _MARK = b"\x02"
 _HEAP_BYTES = 6_000_000
 _CONSOLE_LINES = 200
+_PAGES = 64  # restored by one command
 
 
 def find_micropython() -> str:
@@ -106,6 +107,27 @@ class UnixTarget(Target):
 
     def look(self) -> dict[str, Any]:
         return self._ask("look")
+
+    # -- what outlives the power; see `world.kept`
+
+    def keep(self) -> None:
+        """From now on, what is written to FRAM and flash is noted. After `start`, before time moves."""
+        self._ask("keep")
+
+    def restore(self, pages: list, body: Mapping[str, Any] | None) -> None:
+        """Puts back what `changes` once gave. Before time moves."""
+        for first in range(0, len(pages), _PAGES):
+            self._ask("restore", pages=pages[first : first + _PAGES], body=None)
+        self._ask("restore", pages=[], body=body)
+
+    def changes(self) -> tuple[list, dict[str, Any]]:
+        """[region, page, hex] of what was written since the last call, and where the mechanics stand."""
+        pages, body = self._ask("changes")
+        return pages, body
+
+    def fram(self, address: int, length: int) -> bytes:
+        """Bytes of the FRAM, as a programmer's clip on the chip would read them."""
+        return bytes.fromhex(self._ask("fram", address=address, length=length))
 
     def close(self) -> None:
         process, self._process = self._process, None

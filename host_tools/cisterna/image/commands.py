@@ -1,4 +1,4 @@
-"""`cisterna image`: builds the flashable images, and says what an image file is."""
+"""`cisterna image`: builds the flashable images, signs them, and says what an image file is."""
 
 import contextlib
 import sys
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from cisterna.image.product import Image
 
-app = typer.Typer(no_args_is_help=True, help="Build the flashable image of the real board, or say what one is.")
+app = typer.Typer(
+    no_args_is_help=True, help="Build the flashable image of the real board, sign one, or say what one is."
+)
 PIPE_WIDTH = 110
 
 
@@ -56,6 +58,73 @@ def show(file: Annotated[Path, typer.Argument(help="An image, a UF2 file.")]) ->
         from cisterna.image import product
 
         print(product.read(file))
+
+
+@app.command(
+    epilog="Example:  cisterna image sign --variant therapy --key authority.pem --out pump.image   "
+    "Exit status: 0 signed, 2 no such image or key."
+)
+def sign(
+    key: Annotated[str, typer.Option(help="The authority's private key: a PEM file, pkcs11:..., or bench:authority.")],
+    file: Annotated[Path | None, typer.Argument(help="The image; else the one of `make image`.")] = None,
+    variant: Annotated[str, typer.Option(help="Which one of `make image`: therapy or development.")] = "therapy",
+    out: Annotated[Path | None, typer.Option(help="Where to; else beside the image, as .image.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    passphrase_file: Annotated[Path | None, typer.Option(help="Holds the passphrase or PIN; else it is asked.")] = None,
+    module: Annotated[
+        str | None, typer.Option(help="The token's PKCS#11 library; else CISTERNA_PKCS11_MODULE.")
+    ] = None,
+) -> None:
+    """Sign an image as the authority of pumps: only such an image is let in over their link."""
+    from cisterna.cli import errors_as_lines
+
+    with errors_as_lines():
+        from cisterna.image import sign as signing
+        from cisterna.pharmacy import passphrase, signers
+
+        uf2 = file or _made(variant)
+        with signers.opened(key, passphrase.source(passphrase_file), module) as signer:
+            signed = signing.sign(uf2, signer)
+        path = out or uf2.with_suffix(".image")
+        signing.write(signed, path, force)
+        print(f"{path}: build {signed.manifest['build']}, {signed.manifest['variant']}, signed")
+
+
+@app.command(
+    epilog="Example:  cisterna image verify pump.uf2 pump.image --authority authority.pub.pem   "
+    "Exit status: 0 signed by this authority, 2 not."
+)
+def verify(
+    file: Annotated[Path, typer.Argument(help="An image, a UF2 file.")],
+    signature: Annotated[Path, typer.Argument(help="Its signed manifest, a file of `image sign`.")],
+    authority: Annotated[str, typer.Option(help="The authority's public key, a PEM file, or bench:authority.")],
+) -> None:
+    """Check that an image file is the one that an authority signed."""
+    from cisterna.cli import errors_as_lines
+
+    with errors_as_lines():
+        from cisterna.image import sign as signing
+        from cisterna.pharmacy import keys, signers
+
+        signed = signing.read(signature)
+        signing.check_file(file, signed)
+        modulus_hex = signers.public(authority)
+        signing.check_signature(signed, modulus_hex)
+        manifest = signed.manifest
+        print(
+            f"{file}: build {manifest['build']}, commit {manifest['commit']}, {manifest['variant']}, "
+            f"signed by authority {keys.fingerprint(modulus_hex)}"
+        )
+
+
+def _made(variant: str) -> Path:
+    """Where `make image` leaves a variant."""
+    from cisterna.errors import CisternaError
+    from cisterna.image.places import VARIANTS, of_checkout
+
+    if variant not in VARIANTS:
+        raise CisternaError(f'--variant held "{variant}"; allowed: {", ".join(VARIANTS)}')
+    return of_checkout().product(variant, "uf2")
 
 
 @contextlib.contextmanager

@@ -26,15 +26,14 @@ class Region:
 
 
 def read(firmware: Path) -> list[Region]:
-    """Code, files, log: the whole flash, in order. CisternaError when the two files do not fit together."""
+    """Code, files, vault, log: the whole flash, in order. CisternaError when the two files do not fit together."""
     header = _numbers(firmware / HEADER, r"#define MICROPY_HW_FLASH_(STORAGE_\w+) \((\w+)\)")
-    wiring = _numbers(firmware / WIRING, r"^((?:FILES|LOG)_\w+) = const\((\w+)\)")
+    wiring = _numbers(firmware / WIRING, r"^((?:FILES|VAULT|LOG)_\w+) = const\((\w+)\)")
     base = header["STORAGE_BASE"]
-    regions = [
-        Region("code", 0, base),
-        Region("files", base + wiring["FILES_START"], base + wiring["FILES_START"] + wiring["FILES_LENGTH"]),
-        Region("log", base + wiring["LOG_START"], base + wiring["LOG_START"] + wiring["LOG_LENGTH"]),
-    ]
+    regions = [Region("code", 0, base)]
+    for name in ("files", "vault", "log"):
+        start = base + wiring[f"{name.upper()}_START"]
+        regions.append(Region(name, start, start + wiring[f"{name.upper()}_LENGTH"]))
     ends = [region.end for region in regions]
     starts = [region.start for region in regions[1:]] + [min(FLASH_BYTES, base + header["STORAGE_BYTES"])]
     for region, end, next_start in zip(regions, ends, starts, strict=True):

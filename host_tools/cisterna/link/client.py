@@ -1,10 +1,11 @@
-"""The line protocol: one JSON-RPC 2.0 object, a space, its CRC-32 in 8 lower-case hex digits, a newline.
+"""The line protocol from the host's side: numbered lines, requests, and the tokens that show who is speaking.
 
-Nothing here waits or opens a port: lines go in and out, so that the same code serves a cable and a
-simulated board.
+Nothing here waits or opens a port: lines go in and out, so that the same code serves a cable and a simulated board.
 """
 
+import hashlib
 import json
+import secrets
 import zlib
 from typing import Any
 
@@ -12,11 +13,13 @@ from cisterna.errors import LinkError, PumpRefused
 
 MAX_LINE = 6000  # bytes, the pump's receive buffer
 BAUD = 921_600
+TOKENS = 4096  # of one log-on
+QUESTIONS = frozenset({"hello", "state", "rx.read", "records.read"})  # change nothing, so may be asked again
 
 
-def frame(message: dict[str, Any]) -> bytes:
-    """One whole line. LinkError when it would not fit the pump's buffer."""
-    body = json.dumps(message, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+def frame(number: int, message: dict[str, Any]) -> bytes:
+    """One whole line: its number, the message, the CRC-32. LinkError when it would not fit the pump's buffer."""
+    body = b"%d %s" % (number, json.dumps(message, separators=(",", ":"), ensure_ascii=True).encode("ascii"))
     line = b"%s %08x\n" % (body, zlib.crc32(body))
     if len(line) > MAX_LINE:
         raise LinkError(
@@ -25,18 +28,19 @@ def frame(message: dict[str, Any]) -> bytes:
     return line
 
 
-def unframe(line: bytes) -> dict[str, Any]:
-    """The message of one line. LinkError when the check sum or the form is wrong."""
-    body, space, check = line.rstrip(b"\r\n").rpartition(b" ")
-    if not space or check != b"%08x" % zlib.crc32(body):
-        raise LinkError(f"line held {line[:60]!r}; allowed: JSON, a space and its CRC-32")
+def unframe(line: bytes) -> tuple[int, dict[str, Any]]:
+    """Number and message of one line. LinkError when the check sum or the form is wrong."""
+    checked, space, check = line.rstrip(b"\r\n").rpartition(b" ")
+    if not space or check != b"%08x" % zlib.crc32(checked):
+        raise LinkError(f"line held {line[:60]!r}; allowed: a number, JSON, and the CRC-32 of both")
+    number, _, body = checked.partition(b" ")
     try:
         message = json.loads(body)
     except ValueError:
         message = None
-    if not isinstance(message, dict):
-        raise LinkError(f"line held {line[:60]!r}; allowed: one JSON object")
-    return message
+    if not number.isdigit() or not isinstance(message, dict):
+        raise LinkError(f"line held {line[:60]!r}; allowed: a number and one JSON object")
+    return int(number), message
 
 
 class Reply:
@@ -56,14 +60,63 @@ class Reply:
         raise PumpRefused(str(code), error.get("message", ""), data)
 
 
+class Tokens:
+    """A chain of hashes: whoever knows its end can check each link, and only who has the seed can tell the next.
+
+    The pump learns the `anchor` in the signed log-on; each command then shows the link before the last. [L. Lamport,
+    Password authentication with insecure communication, 1981]
+    """
+
+    def __init__(self, count: int = TOKENS, seed: bytes | None = None):
+        links = [seed or secrets.token_bytes(32)]
+        for _ in range(count):
+            links.append(hashlib.sha256(links[-1]).digest())
+        self._links = links
+        self._used = 0
+
+    @property
+    def anchor(self) -> str:
+        return self._links[-1].hex()
+
+    def next(self, session: str) -> str:
+        """The `auth` of the next command of `session`. LinkError when there is none left."""
+        self._used += 1
+        if self._used >= len(self._links):
+            raise LinkError(f"session {session}: all {len(self._links) - 1} tokens are used; log on again")
+        return f"{session}.{self._used}.{self._links[-1 - self._used].hex()}"
+
+
 class Requests:
-    """Numbers the requests of one session."""
+    """The requests of one connection: numbered lines, an id each, and the token of whoever is logged on."""
 
     def __init__(self) -> None:
-        self._last = 0
+        self._number = 0
+        self._last_id = 0
+        self._session = ""
+        self._tokens: Tokens | None = None
 
     def line(self, method: str, params: dict[str, Any] | None = None) -> tuple[int, bytes]:
         """The id and the line of a new request."""
-        self._last += 1
-        message = {"jsonrpc": "2.0", "id": self._last, "method": method, "params": params or {}}
-        return self._last, frame(message)
+        self._last_id += 1
+        return self._last_id, self.again(self._last_id, method, params)
+
+    def again(self, request: int, method: str, params: dict[str, Any] | None = None) -> bytes:
+        """The same request once more, on a line of its own: the pump does no command twice."""
+        self._number += 1
+        message: dict[str, Any] = {"jsonrpc": "2.0", "id": request, "method": method, "params": params or {}}
+        if self._tokens is not None and method not in QUESTIONS:
+            message["auth"] = self._tokens.next(self._session)
+        return frame(self._number, message)
+
+    def logged_on(self, session: str, tokens: Tokens) -> None:
+        """From now on commands show the tokens of this session."""
+        self._session, self._tokens = session, tokens
+
+    def logged_off(self) -> None:
+        """From now on they show none."""
+        self._session, self._tokens = "", None
+
+    def new_connection(self) -> None:
+        """The next line has number 1; whoever was logged on is not any more. Ids go on: none is used twice."""
+        self._number = 0
+        self.logged_off()

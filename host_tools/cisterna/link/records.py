@@ -1,5 +1,7 @@
 """The pump's records as the host reads them: decoded by the firmware's tables, checked by the host."""
 
+from __future__ import annotations
+
 import json
 import struct
 import zlib
@@ -16,7 +18,7 @@ from cisterna.errors import OutputError
 paths.use_firmware()
 from pump import records as layout  # noqa: E402  (the firmware's folder has to be known first)
 
-BLOCK = 32  # records asked for at a time, the most the pump's line holds
+BLOCK = 48  # records asked for at a time, the most the pump's line holds
 _FIELDS = struct.Struct(layout.FORMAT)
 
 
@@ -37,13 +39,19 @@ class Record:
 class Chain:
     """Records in the order they came, and whether they hang together.
 
-    `previous` is the hash of the last one; the first record of a pump's life has eight zero bytes there.
+    `previous` is the hash of the last one; the first record of a pump's life has eight zero bytes there. None: the
+    one before is no longer on the pump, so the first that is read is believed.
     """
 
     records: list[Record] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     next_sequence: int = 0
-    previous: bytes = bytes(8)
+    previous: bytes | None = bytes(8)
+
+    @classmethod
+    def beginning_at(cls, sequence: int) -> Chain:
+        """Of a log whose oldest record that is left has this number."""
+        return cls(next_sequence=sequence, previous=None if sequence else bytes(8))
 
     @property
     def verified(self) -> bool:
@@ -64,7 +72,7 @@ class Chain:
             self.problems.append(f"record {self.next_sequence}: its CRC does not fit")
         if sequence != self.next_sequence:
             self.problems.append(f"record {self.next_sequence} is missing; found {sequence}")
-        elif previous != self.previous:
+        elif self.previous not in (None, previous):
             self.problems.append(f"record {sequence}: not chained to the one before it")
         self.next_sequence = sequence + 1
         self.previous = sha256(raw).digest()[:8]
@@ -82,14 +90,16 @@ class Chain:
         )
 
 
-def write_jsonl(path: Path, records: Iterable[Record], t_s: Callable[[Record], float]) -> None:
+def write_jsonl(
+    path: Path, records: Iterable[Record], t_s: Callable[[Record], float], option: str = "--log"
+) -> None:
     """One JSON object a line; `t_s`: a record's time in the scenario. OutputError if it cannot be written."""
     try:
         with path.open("w", encoding="utf-8", newline="\n") as file:
             for record in records:
                 file.write(json.dumps(_as_object(record, t_s(record))) + "\n")
     except OSError as error:
-        raise OutputError(f"--log {path}: cannot be written: {error.strerror}") from None
+        raise OutputError(f"{option} {path}: cannot be written: {error.strerror}") from None
 
 
 def _as_object(record: Record, t_s: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Judging the dose is the pump's; here only what cannot be written down at all is 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -52,6 +52,31 @@ PRESCRIPTION_KEYS = (
 )
 ORDER_KEYS = ("type", "version", "serial", "sequence", "rx", "ug", "over_s")
 OVERRIDE_KEYS = ("type", "version", "serial", "rx_sha256", "what")
+IMAGE_KEYS = ("type", "version", "build", "commit", "variant", "uf2_sha256")
+LOG_ON_KEYS = ("type", "version", "serial", "challenge", "person", "role", "anchor")
+PEOPLE_KEYS = ("type", "version", "number", "clinic")
+PERSON_KEYS = ("name", "roles", "key")
+LIBRARY_KEYS = ("type", "version", "number", "title")
+DRUG_KEYS = (
+    "drug",
+    "route",
+    "site",
+    "concentrations_ug_per_ml",
+    "first_dose_max_ug_per_day",
+    "basal_soft_max_ug_per_day",
+    "basal_hard_max_ug_per_day",
+    "bolus_max_ug",
+    "clinician_bolus_max_ug",
+    "bolus_min_usteps",
+    "bolus_duration_min_s",
+    "bolus_duration_max_s",
+    "lockout_min_s",
+    "lockout_max_s",
+    "deadspace_min_ul",
+    "deadspace_max_ul",
+)
+
+ROLES = ("prescriber", "second", "clinician", "service")  # in the order in which a document lists them
 
 
 class DocumentError(CisternaError):
@@ -102,6 +127,55 @@ def override(*, serial: str, rx_sha256: str) -> str:
     """The text by which a second person lets one prescription begin above the first-dose ceiling."""
     stated = {"type": "override", "version": VERSION, "serial": serial, "rx_sha256": rx_sha256}
     return _text(stated | {"what": "first_dose_ceiling"}, OVERRIDE_KEYS)
+
+
+def image_manifest(*, build: str, commit: str, variant: str, uf2_sha256: str) -> str:
+    """The text by which the authority lets an image run. uf2_sha256: of the whole UF2 file, 64 hex digits."""
+    stated = {"type": "image", "version": VERSION, "build": build, "commit": commit, "variant": variant}
+    return _text(stated | {"uf2_sha256": uf2_sha256}, IMAGE_KEYS)
+
+
+def log_on(*, serial: str, challenge: str, person: str, role: str, anchor: str) -> str:
+    """The text by which a person proves to a pump who he is.
+
+    role: clinician or service. anchor: end of the chain of hashes from which the session's tokens come, 64 hex digits.
+    """
+    stated = {"type": "log_on", "version": VERSION, "serial": serial, "challenge": challenge}
+    return _text(stated | {"person": person, "role": role, "anchor": anchor}, LOG_ON_KEYS)
+
+
+def people(*, number: int, clinic: str, persons: Iterable[Mapping[str, Any]]) -> str:
+    """The text that says who is who: a line for the clinic, then one a person.
+
+    persons: `name`, `roles` (an iterable of ROLES), `key` (the modulus, 768 hex digits).
+    """
+    head = {"type": "people", "version": VERSION, "number": number, "clinic": clinic}
+    lines = [_text(head, PEOPLE_KEYS)]
+    lines += [_text({**person, "roles": _in_order(person["roles"])}, PERSON_KEYS) for person in persons]
+    return _lines(lines)
+
+
+def library(*, number: int, title: str, drugs: Iterable[Mapping[str, Any]]) -> str:
+    """The text of a drug library: a line for the whole, then one for each drug, route and site.
+
+    drugs: the keys of DRUG_KEYS, with the concentrations as an iterable of integers in ug/mL.
+    """
+    head = {"type": "library", "version": VERSION, "number": number, "title": title}
+    lines = [_text(head, LIBRARY_KEYS)]
+    for drug in drugs:
+        concentrations = " ".join(str(ug_per_ml) for ug_per_ml in drug["concentrations_ug_per_ml"])
+        lines.append(_text({**drug, "concentrations_ug_per_ml": concentrations}, DRUG_KEYS))
+    return _lines(lines)
+
+
+def _in_order(roles: Iterable[str]) -> str:
+    """Each role once, in the order of ROLES; what is no role stays, at the end, for the pump's reading to refuse."""
+    stated = dict.fromkeys(roles)
+    return " ".join([role for role in ROLES if role in stated] + [role for role in stated if role not in ROLES])
+
+
+def _lines(lines: list[str]) -> str:
+    return "".join(line + "\n" for line in lines)
 
 
 def _derived_flow(stated: Mapping[str, Any]) -> int:

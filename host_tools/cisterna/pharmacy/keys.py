@@ -1,41 +1,149 @@
-"""The signing keys of this user's bench: a prescriber and a second person. They never leave this computer."""
+"""RSA-3072 keys: in memory, as PEM, and the five of this user's bench. A private half never leaves this computer."""
 
 import contextlib
 import os
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 import platformdirs
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import serialization as pem
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPublicKey,
+    RSAPublicNumbers,
+    generate_private_key,
+)
 
 from cisterna.errors import CisternaError
 
 BITS = 3072
 EXPONENT = 65537
+PROTECTED = "ENCRYPTED PRIVATE KEY"  # label of a PEM block (RFC 7468)
+PUBLIC = "PUBLIC KEY"
+
+PEOPLE = ("prescriber", "second", "clinician", "service")  # of the bench; each has the role it is named after
 
 
 class KeyFileError(CisternaError):
-    """A key file that is there but is no RSA-3072 private key, or cannot be read or written."""
+    """A key file that is there but is no RSA-3072 key as it must be, or cannot be read or written."""
+
+
+class Signer(Protocol):
+    """A private key, wherever it is: what can be asked of it."""
+
+    @property
+    def modulus_hex(self) -> str:
+        """The public modulus as 768 lower-case hex digits, as the pump is told it."""
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature of the bytes, 384 bytes: RSASSA-PKCS1-v1_5, SHA-256."""
+
+
+class PrivateKey:
+    """A private key in the memory of this process."""
+
+    def __init__(self, key: RSAPrivateKey):
+        self._key = key
+
+    def __repr__(self) -> str:
+        return f"<private key {fingerprint(self.modulus_hex)}>"
+
+    @cached_property
+    def modulus_hex(self) -> str:
+        return _hex(self._key.public_key())
+
+    def sign(self, data: bytes) -> bytes:
+        return self._key.sign(data, PKCS1v15(), hashes.SHA256())
+
+    def pem(self, passphrase: str | None) -> bytes:
+        """As PKCS#8 PEM, protected by the passphrase. None, no protection, is for the keys of the bench only."""
+        protection = pem.BestAvailableEncryption(passphrase.encode()) if passphrase else pem.NoEncryption()
+        return self._key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, protection)
+
+
+def generate() -> PrivateKey:
+    """A new RSA-3072 key; takes some tenths of a second."""
+    return PrivateKey(generate_private_key(EXPONENT, BITS))
+
+
+def private_of_pem(data: bytes, passphrase: str | None, *, trusted: bool = False) -> PrivateKey:
+    """The private key in PEM. trusted: without the proof that its numbers fit together, which takes 0.2 s.
+
+    Raises KeyFileError, without a name of the file, for what is no such key and for a wrong passphrase.
+    """
+    password = None if passphrase is None else passphrase.encode()
+    try:
+        key = pem.load_pem_private_key(data, password, unsafe_skip_rsa_key_validation=trusted)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        if passphrase is not None and "password" in str(error).lower():
+            raise KeyFileError("the passphrase is wrong") from None
+        raise KeyFileError(f"holds no RSA-{BITS} private key") from None
+    if not isinstance(key, RSAPrivateKey) or not _is_of_this_kind(key.public_key()):
+        raise KeyFileError(f"holds no RSA-{BITS} private key with exponent {EXPONENT}")
+    return PrivateKey(key)
+
+
+def modulus_of_pem(data: bytes) -> str:
+    """The modulus, 768 hex digits, of a public key in PEM. Raises KeyFileError, without a name of the file."""
+    try:
+        key = pem.load_pem_public_key(data)
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPublicKey) or not _is_of_this_kind(key):
+        raise KeyFileError(f"holds no RSA-{BITS} public key with exponent {EXPONENT}")
+    return _hex(key)
+
+
+def public_pem(modulus_hex: str) -> bytes:
+    """The public half as PEM (SubjectPublicKeyInfo)."""
+    return _public(modulus_hex).public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
+
+
+def is_signature(data: bytes, signature: bytes, modulus_hex: str) -> bool:
+    """Whether `signature` is one of the bytes `data` by the key with this modulus."""
+    try:
+        _public(modulus_hex).verify(signature, data, PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        return False
+    return True
+
+
+def fingerprint(modulus_hex: str) -> str:
+    """What people compare, and the pump says of its authority: 16 hex digits of the SHA-256 of the modulus' text."""
+    return sha256(modulus_hex.encode("ascii")).hexdigest()[:16]
+
+
+def _public(modulus_hex: str) -> RSAPublicKey:
+    return RSAPublicNumbers(EXPONENT, int(modulus_hex, 16)).public_key()
+
+
+def _is_of_this_kind(key: RSAPublicKey) -> bool:
+    return key.key_size == BITS and key.public_numbers().e == EXPONENT
+
+
+def _hex(key: RSAPublicKey) -> str:
+    return f"{key.public_numbers().n:0{BITS // 4}x}"
+
+
+# The bench
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Two persons' private keys. The pump knows only their moduli."""
+    """The keys around one pump of the bench: its authority's, and those of PEOPLE. The pump knows only moduli."""
 
-    prescriber: RSAPrivateKey
-    second: RSAPrivateKey
-
-
-def generate() -> RSAPrivateKey:
-    """A new RSA-3072 key; takes about a second."""
-    return generate_private_key(EXPONENT, BITS)
-
-
-def modulus_hex(key: RSAPrivateKey) -> str:
-    """The public modulus as 768 lower-case hex digits, as the pump is told it."""
-    return f"{key.public_key().public_numbers().n:0{BITS // 4}x}"
+    authority: Signer
+    prescriber: Signer
+    second: Signer
+    clinician: Signer
+    service: Signer
 
 
 def bench_keys(folder: Path | None = None) -> Keys:
@@ -45,36 +153,28 @@ def bench_keys(folder: Path | None = None) -> Keys:
     processes that call this for the first time at once get the same keys. Raises KeyFileError.
     """
     folder = folder or Path(platformdirs.user_data_dir("cisterna")) / "keys"
-    return Keys(_key(folder / "bench-prescriber.pem"), _key(folder / "bench-second.pem"))
+    return Keys(**{name: _bench_key(folder / f"bench-{name}.pem") for name in ("authority", *PEOPLE)})
 
 
-def _key(path: Path) -> RSAPrivateKey:
+def _bench_key(path: Path) -> PrivateKey:
     try:
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write_once(path, generate())
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+            _write_once(path, generate().pem(None))
+        return private_of_pem(path.read_bytes(), None, trusted=True)
     except OSError as error:
         allowed = "a file this user can make and read"
         raise KeyFileError(f"bench key {path}: {error.strerror}; allowed: {allowed}") from error
-    except ValueError:
-        key = None
-    if not isinstance(key, RSAPrivateKey) or key.key_size != BITS:
-        raise KeyFileError(
-            f"bench key {path}: holds no RSA-{BITS} private key; move it away to get a new one"
-        )
-    return key
+    except KeyFileError as error:
+        raise KeyFileError(f"bench key {path}: {error}; move it away to get a new one") from None
 
 
-def _write_once(path: Path, key: RSAPrivateKey) -> None:
+def _write_once(path: Path, text: bytes) -> None:
     """Put the key at `path` unless another process was faster. A link appears whole or not."""
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(pem)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):  # then the other process's key counts

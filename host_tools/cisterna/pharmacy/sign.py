@@ -1,18 +1,21 @@
-"""Signatures, and the parameters of the link's calls that carry them. RSASSA-PKCS1-v1_5, SHA-256."""
+"""Signatures over documents, and the parameters of the link's calls that carry them."""
 
 from hashlib import sha256
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
 from cisterna.pharmacy import documents
-from cisterna.pharmacy.keys import Keys
+from cisterna.pharmacy.keys import Keys, Signer
+
+PRESCRIBER, SECOND = "prescriber", "second"  # of the bench keys: the name of each is its role
 
 
-def signature_hex(text: str, key: RSAPrivateKey) -> str:
-    """The signature of the text's bytes by this key, lower-case hex."""
-    return key.sign(text.encode("ascii"), PKCS1v15(), hashes.SHA256()).hex()
+def signature_hex(text: str, signer: Signer) -> str:
+    """The signature of the text's bytes, 768 lower-case hex digits."""
+    return signer.sign(text.encode("ascii")).hex()
+
+
+def signed_by(name: str, text: str, signer: Signer) -> dict[str, str]:
+    """A person's signature of the text, and whose it is: {"by", "signature"}."""
+    return {"by": name, "signature": signature_hex(text, signer)}
 
 
 def sha256_hex(text: str) -> str:
@@ -26,11 +29,15 @@ def hash8(text: str) -> str:
 
 
 def prescription_call(text: str, keys: Keys, override_text: str | None = None) -> dict:
-    """Parameters of `rx.load`: the prescription, signed, and a second person's override if there is one."""
-    call = {"document": text, "signatures": {"prescriber": signature_hex(text, keys.prescriber)}}
+    """Parameters of `rx.load`: the prescription, signed by two, and the second's override if there is a text of one."""
+    signatures = {
+        PRESCRIBER: signed_by(PRESCRIBER, text, keys.prescriber),
+        SECOND: signed_by(SECOND, text, keys.second),
+    }
+    override = None
     if override_text is not None:
-        call["override"] = {"document": override_text, "signature": signature_hex(override_text, keys.second)}
-    return call
+        override = {"document": override_text, **signed_by(SECOND, override_text, keys.second)}
+    return {"document": text, "signatures": signatures, "override": override}
 
 
 def overridden_call(text: str, keys: Keys, serial: str) -> dict:
@@ -40,4 +47,4 @@ def overridden_call(text: str, keys: Keys, serial: str) -> dict:
 
 def order_call(text: str, keys: Keys) -> dict:
     """The parameters of `bolus.clinician`: the order and the prescriber's signature."""
-    return {"document": text, "signature": signature_hex(text, keys.prescriber)}
+    return {"document": text, **signed_by(PRESCRIBER, text, keys.prescriber)}

@@ -70,7 +70,7 @@ def confirm(session: Session, values: dict[str, Any], document: str) -> Script:
 
 
 def _cancel(session: Session, action: schema.Cancel) -> Script:
-    yield Ask("therapy.cancel")
+    yield Ask("therapy.stop")
 
 
 def _clock(session: Session, action: schema.Clock) -> Script:
@@ -78,7 +78,10 @@ def _clock(session: Session, action: schema.Clock) -> Script:
 
 
 def _clinician_bolus(session: Session, action: schema.ClinicianBolus) -> Script:
-    yield Ask("bolus.clinician", session.clinic.order(action.ug, action.over_s))
+    """Ordered over the link, given by a finger. One that is refused needs none: the key would do something else."""
+    ordered = (yield Ask("bolus.clinician", session.clinic.order(action.ug, action.over_s))).result
+    if ordered["staged"]:
+        yield from press(session, "start")
 
 
 def _restart(session: Session, action: schema.Restart) -> Script:

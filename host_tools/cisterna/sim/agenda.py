@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cisterna.errors import LinkError, LinkSilent, PumpRefused
-from cisterna.link.client import BAUD, Reply, Requests, unframe
+from cisterna.link.client import BAUD, Reply, Requests, Tokens, unframe
 
 ANSWER_MS = 10_000  # a pump that starts up is silent for some seconds
+AGAIN_MS = 2_000  # a request that got no answer is said again: no command is done twice
 POLL_MS = 20  # grain in which a late answer is looked for
 BYTE_US = 10_000_000 / BAUD  # what a byte takes on the wire
 
@@ -43,6 +44,17 @@ class Answer:
 Script = Generator[At | Ask, Any, Any]
 
 
+@dataclass
+class _Open:
+    """A request without an answer: whose it is, and when it was there, is said again, is given up."""
+
+    script: Script
+    wish: Ask
+    there_ms: int
+    again_ms: int
+    silent_ms: int
+
+
 class Agenda:
     """Drives one target through its moments, in their order; first come first served at equal times."""
 
@@ -51,12 +63,20 @@ class Agenda:
         self._moments: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._requests = Requests()
-        self._waiting: dict[int, tuple[Script, int, int]] = {}  # request id -> script, there at, silent at
+        self._waiting: dict[int, _Open] = {}  # by the request's id
         self._unsent: list[bytes] = []
 
     @property
     def now_ms(self) -> int:
         return self.target.now_ms
+
+    def logged_on(self, session: str, tokens: Tokens) -> None:
+        """Commands are a person's from now on."""
+        self._requests.logged_on(session, tokens)
+
+    def logged_off(self) -> None:
+        """Commands are nobody's."""
+        self._requests.logged_off()
 
     def at(self, ms: int, do: Callable[[], None]) -> None:
         """Have `do` called at world time `ms` (now, if that is past)."""
@@ -121,7 +141,7 @@ class Agenda:
         for line in others:
             self.target.send(line)
         try:
-            first = self.target.exchange(last, timeout_ms=min(until_ms - self.now_ms, ANSWER_MS))
+            first = self.target.exchange(last, timeout_ms=min(until_ms - self.now_ms, AGAIN_MS))
         except TimeoutError:
             return []
         return [first, *self.target.lines()] if others else [first]
@@ -130,18 +150,23 @@ class Agenda:
         heard = False
         for line in lines:
             try:
-                reply = Reply(unframe(line))
+                reply = Reply(unframe(line)[1])
             except LinkError:
-                continue  # half a line of a pump that lost power; its question ends in LinkSilent
-            script, there_ms, _ = self._waiting.pop(reply.id, (None, 0, 0))
-            if script is not None:
+                continue  # half a line of a pump that lost power; its question is said again
+            asked = self._waiting.pop(reply.id, None)
+            if asked is not None:
                 heard = True
-                self._answer(script, reply, there_ms)
-        for request, (script, _, silent_ms) in list(self._waiting.items()):
-            if self.now_ms >= silent_ms and request in self._waiting:
+                self._answer(asked.script, reply, asked.there_ms)
+        for request, asked in list(self._waiting.items()):
+            if request not in self._waiting:
+                continue
+            if self.now_ms >= asked.silent_ms:
                 heard = True
                 del self._waiting[request]
-                self._throw(script, LinkSilent("the pump does not answer"))
+                self._throw(asked.script, LinkSilent("the pump does not answer"))
+            elif self.now_ms >= asked.again_ms:
+                asked.again_ms = self.now_ms + AGAIN_MS
+                self._unsent.append(self._requests.again(request, asked.wish.method, asked.wish.params))
         return heard
 
     def _answer(self, script: Script, reply: Reply, there_ms: int) -> None:
@@ -165,5 +190,5 @@ class Agenda:
             return
         request, line = self._requests.line(wish.method, wish.params)
         there_ms = self.now_ms + int(len(line) * BYTE_US) // 1000
-        self._waiting[request] = (script, there_ms, self.now_ms + ANSWER_MS)
+        self._waiting[request] = _Open(script, wish, there_ms, self.now_ms + AGAIN_MS, self.now_ms + ANSWER_MS)
         self._unsent.append(line)

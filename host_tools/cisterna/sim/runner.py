@@ -107,13 +107,12 @@ def _start_up(session: Session) -> Script:
     """Load, read back, confirm, prime, connect, start so that delivery begins at t = 0."""
     yield At(UP_MS)
     yield Ask("hello")
-    document = yield from actions.load(session, session.clinic.values)
-    yield from actions.confirm(session, session.clinic.values, document)
+    yield from session.as_clinician(lambda: _prescribe(session))
     state = yield from session.ask_state()
     if state["rx"] != session.clinic.rx_hash8:
         raise TargetFailed(f"confirm: rx held {state['rx']}; allowed: {session.clinic.rx_hash8}, which was loaded")
     yield At(session.t0_ms - CONNECT_MS - prime_ms(session.scenario.pump.deadspace_ul))
-    yield from _prime(session)
+    yield from session.as_clinician(lambda: _prime(session))
     yield At(session.t0_ms - TICK_MS)
     try:
         session.booked_base = yield from session.ask_state()
@@ -123,6 +122,11 @@ def _start_up(session: Session) -> Script:
     session.target.act("press", button="start", hold_ms=actions.TAP_MS, count=1, gap_ms=300)
     yield At(session.t0_ms)
     session.target.act("mark_start")
+
+
+def _prescribe(session: Session) -> Script:
+    document = yield from actions.load(session, session.clinic.values)
+    yield from actions.confirm(session, session.clinic.values, document)
 
 
 def _prime(session: Session) -> Script:

@@ -1,12 +1,15 @@
 """One pump on one target, from power-up on: what the host knows of it, and how the host talks to it."""
 
+import base64
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from cisterna.errors import LinkSilent, PumpRefused, TargetFailed
+from cisterna.link.client import Tokens
 from cisterna.link.records import BLOCK, Chain, Record
-from cisterna.pharmacy import keys, provision
+from cisterna.pharmacy import documents, keys, provision, sign
 from cisterna.sim import clinic
 from cisterna.sim.agenda import Agenda, Ask, At, Script
 from cisterna.sim.schema import Scenario
@@ -44,6 +47,8 @@ class Session:
         self.booked_base: dict[str, Any] = {}  # the pump's `state` just before t = 0
         self.state: dict[str, Any] = {}  # the last one heard
         self._acting = 0  # clinicians at work on the link
+        self._at_the_door = False  # one of them is logging on or off
+        self._is_logged_on = False
         self._boots: dict[int, int] = {}  # boot -> world ms at the pump's monotonic 0
         self._keys = keys.bench_keys()
         self.clinic = clinic.Clinic(self._keys, scenario.pump, scenario.prescription.model_dump())
@@ -51,15 +56,14 @@ class Session:
     def target_config(self) -> dict[str, Any]:
         """What the target is built from."""
         scenario, rx = self.scenario, self.scenario.prescription
-        block = provision.block(clinic.SERIAL, self._keys, bench=True)
         return {
             "seed": scenario.seed,
             "ticks_at_power_up_ms": scenario.ticks_at_power_up_ms,
             "rtc_unix_s": scenario.clock_unix_s - self.t0_ms // 1000,  # `clock` is the wall clock at t = 0
-            "fram_image": {str(provision.FRAM_ADDRESS): block.hex()},
             "pump": scenario.pump.model_dump(),
             "drug": rx.drug,
             "concentration_ug_per_ml": rx.concentration_ug_per_ml,
+            **provision.bench_target_config(clinic.SERIAL, self._keys),
         }
 
     # --- time
@@ -101,7 +105,7 @@ class Session:
                 answer = yield Ask("records.read", {"from": first, "max": BLOCK})
                 taken = answer.result["count"]
                 if first == self.chain.next_sequence:  # else another drain has read them meanwhile
-                    self.chain.add(bytes.fromhex(answer.result["data"]))
+                    self.chain.add(base64.b64decode(answer.result["data"]))
         except LinkSilent:
             return
 
@@ -114,15 +118,59 @@ class Session:
         if not self.powered:
             self.refuse(t_ms, do, "off")
             return
-        self._acting += 1
         try:
-            yield from script()
+            yield from self.as_clinician(script)
         except PumpRefused as refusal:
             self.refuse(t_ms, do, refusal.code)
         except LinkSilent:
             self.refuse(t_ms, do, "link" if self.powered else "off")
+
+    def as_clinician(self, script: Callable[[], Script]) -> Script:
+        """Play `script` with the clinician logged on. Who comes while she is shares her session; the last logs off."""
+        self._acting += 1
+        try:
+            yield from self._log_on()
+            result = yield from script()
+        except PumpRefused:
+            yield from self._leave()
+            raise
+        except LinkSilent:  # a pump that does not answer has lost power, and the session with it
+            self._is_logged_on = False
+            yield from self._leave()
+            raise
+        yield from self._leave()
+        return result
+
+    def _log_on(self) -> Script:
+        """The clinician signs the pump's challenge, unless she is logged on already."""
+        while self._at_the_door:
+            yield At(self.agenda.now_ms + WAIT_MS)
+        if self._is_logged_on:
+            return
+        self._at_the_door = True
+        try:
+            person = "clinician"
+            challenge = (yield Ask("access.challenge", {"person": person})).result["challenge"]
+            tokens = Tokens()
+            text = documents.log_on(
+                serial=clinic.SERIAL, challenge=challenge, person=person, role="clinician", anchor=tokens.anchor
+            )
+            params = {"document": text, "signature": sign.signature_hex(text, self._keys.clinician)}
+            opened = (yield Ask("access.log_on", params)).result
+            self.agenda.logged_on(opened["session"], tokens)
+            self._is_logged_on = True
         finally:
-            self._acting -= 1
+            self._at_the_door = False
+
+    def _leave(self) -> Script:
+        """One who acted is done. The last logs off; a session that is over already needs it no more."""
+        if self._acting == 1 and self._is_logged_on:
+            self._at_the_door = True
+            with contextlib.suppress(PumpRefused, LinkSilent):
+                yield Ask("access.log_off")
+            self._is_logged_on = self._at_the_door = False
+            self.agenda.logged_off()
+        self._acting -= 1
 
     def every(self, period_ms: int, script: Callable[[], Script]) -> None:
         """Play `script` at t = 0 and each period after it, up to the end."""

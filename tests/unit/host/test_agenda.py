@@ -3,15 +3,20 @@
 import pytest
 from cisterna.errors import LinkSilent, PumpRefused
 from cisterna.link.client import frame, unframe
-from cisterna.sim.agenda import ANSWER_MS, Agenda, Ask, At
+from cisterna.sim.agenda import AGAIN_MS, ANSWER_MS, Agenda, Ask, At
 
 
 class FakeTarget:
-    """A world in which only time passes, with a pump that answers `slow_ms` after each question."""
+    """A world in which only time passes, with a pump that answers `slow_ms` after each question.
 
-    def __init__(self, slow_ms: int = 5, silent: bool = False):
+    lost: of the lines sent, by their place from 0, those that never arrive; unheard: those whose answer does not.
+    """
+
+    def __init__(self, slow_ms: int = 5, silent: bool = False, lost: tuple = (), unheard: tuple = ()):
         self.now_ms = 0
         self.slow_ms, self.silent = slow_ms, silent
+        self.lost, self.unheard = lost, unheard
+        self.sent: list[tuple[int, int, int, str]] = []  # when, number of the line, id, method
         self._answers: list[tuple[int, bytes]] = []
 
     def run_until(self, t_ms: int) -> None:
@@ -19,13 +24,15 @@ class FakeTarget:
         self.now_ms = t_ms
 
     def send(self, line: bytes) -> None:
-        request = unframe(line)
-        if self.silent:
+        number, request = unframe(line)
+        place = len(self.sent)
+        self.sent.append((self.now_ms, number, request["id"], request["method"]))
+        if self.silent or place in self.lost or place in self.unheard:
             return
         reply = {"jsonrpc": "2.0", "id": request["id"], "result": {"asked": request["method"]}}
         if request["method"] == "no":
             reply = {"id": request["id"], "error": {"code": -32000, "message": "", "data": {"code": "rx_no"}}}
-        self._answers.append((self.now_ms + self.slow_ms, frame(reply)))
+        self._answers.append((self.now_ms + self.slow_ms, frame(number, reply)))
 
     def exchange(self, line: bytes, timeout_ms: int) -> bytes:
         self.send(line)
@@ -126,10 +133,47 @@ def test_a_silent_pump_ends_the_wait():
 def test_a_damaged_line_is_no_answer():
     target = FakeTarget()
     agenda = Agenda(target)
-    target._answers.append((1, b'{"id":1,"result":{}} 00000000\n'))
+    target._answers.append((1, b'1 {"id":1,"result":{}} 00000000\n'))
 
     def script():
         answer = yield Ask("state")
         return answer.result["asked"]
 
     assert agenda.finish(script()) == "state"
+
+
+@pytest.mark.parametrize("quiet_ms", [0, 3_600_000], ids=["by itself", "with an hour to the next moment"])
+@pytest.mark.parametrize("lost", [(0,), (0, 1), (0, 1, 2)])
+def test_a_request_that_got_no_answer_is_said_again(lost, quiet_ms):
+    """The same id, so that the pump does no command twice; another line, so that none is taken for a replay."""
+    target = FakeTarget(lost=lost)
+    agenda, heard = Agenda(target), []
+
+    def script():
+        heard.append((yield Ask("therapy.pause")).result["asked"])
+        heard.append((yield Ask("state")).result["asked"])
+
+    if quiet_ms:
+        agenda.play(script())
+        agenda.run_until(quiet_ms)
+    else:
+        agenda.finish(script())
+    assert heard == ["therapy.pause", "state"]
+    said, (last_ms, number, request, method) = target.sent[:-1], target.sent[-1]
+    assert [(entry[1:]) for entry in said] == [(k + 1, 1, "therapy.pause") for k in range(len(lost) + 1)]
+    gaps_ms = [later[0] - first[0] for first, later in zip(said, said[1:], strict=False)]
+    assert all(AGAIN_MS <= gap_ms <= AGAIN_MS + 100 for gap_ms in gaps_ms)
+    assert (number, request, method) == (len(lost) + 2, 2, "state") and last_ms < ANSWER_MS
+
+
+def test_an_answer_that_comes_twice_is_heard_once():
+    """The first sending was only slow."""
+    agenda, heard = Agenda(FakeTarget(slow_ms=AGAIN_MS + 500)), []
+
+    def script():
+        for name in ("one", "two"):
+            heard.append((yield Ask(name)).result["asked"])
+
+    agenda.play(script())
+    agenda.run_until(ANSWER_MS)
+    assert heard == ["one", "two"]

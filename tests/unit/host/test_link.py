@@ -8,27 +8,73 @@ from hashlib import sha256
 import pytest
 from cisterna.errors import LinkError, PumpRefused
 from cisterna.link import records
-from cisterna.link.client import MAX_LINE, Reply, Requests, frame, unframe
+from cisterna.link.client import MAX_LINE, QUESTIONS, Reply, Requests, Tokens, frame, unframe
+from pump import line as pump_line
 from pump import records as layout
 
 
-def test_a_line_is_json_space_crc_newline():
-    number, line = Requests().line("state")
-    body, check = line[:-1].rsplit(b" ", 1)
-    assert number == 1 and line.endswith(b"\n")
+def test_a_line_is_number_json_crc_newline():
+    request, line = Requests().line("state")
+    checked, check = line[:-1].rsplit(b" ", 1)
+    number, body = checked.split(b" ", 1)
+    assert request == 1 and number == b"1" and line.endswith(b"\n")
     assert json.loads(body) == {"jsonrpc": "2.0", "id": 1, "method": "state", "params": {}}
-    assert check == b"%08x" % zlib.crc32(body)
-    assert unframe(line)["method"] == "state"
+    assert check == b"%08x" % zlib.crc32(checked)
+    assert unframe(line) == (1, json.loads(body))
+
+
+def test_the_pump_reads_the_host_s_lines_and_the_host_the_pump_s():
+    """COM-01: both sides by their own code."""
+    message = {"jsonrpc": "2.0", "id": 4, "method": "state"}
+    assert frame(7, message) == b'7 {"jsonrpc":"2.0","id":4,"method":"state"} e5d2c9fe\n'
+    number, body, _ = pump_line.unseal(frame(7, message))
+    assert (number, json.loads(body)) == (7, message)
+    assert unframe(pump_line.seal(7, json.dumps(message).encode())) == (7, message)
 
 
 def test_ids_are_never_used_twice():
     requests = Requests()
     assert [requests.line("hello")[0] for _ in range(3)] == [1, 2, 3]
+    requests.new_connection()
+    request, line = requests.line("hello")
+    assert request == 4 and unframe(line)[0] == 1
+
+
+def test_a_request_said_again_keeps_its_id_on_another_line():
+    requests = Requests()
+    request, first = requests.line("therapy.pause")
+    number, message = unframe(requests.again(request, "therapy.pause"))
+    assert unframe(first) == (1, message) and number == 2
+
+
+def test_only_commands_of_who_is_logged_on_show_a_token():
+    """SEC-04: each token once, also of a command that is said again; each hashes to the one before it."""
+    requests, tokens = Requests(), Tokens(8)
+    known = bytes.fromhex(tokens.anchor)
+    assert "auth" not in unframe(requests.line("therapy.pause")[1])[1]
+    requests.logged_on("cafe0001", tokens)
+    for method in QUESTIONS:
+        assert "auth" not in unframe(requests.line(method)[1])[1]
+    request, line = requests.line("therapy.pause")
+    for n, said in enumerate((line, requests.again(request, "therapy.pause"), requests.line("prime")[1]), 1):
+        session, count, token = unframe(said)[1]["auth"].split(".")
+        assert (session, count) == ("cafe0001", str(n))
+        assert sha256(bytes.fromhex(token)).digest() == known
+        known = bytes.fromhex(token)
+    requests.logged_off()
+    assert "auth" not in unframe(requests.line("therapy.pause")[1])[1]
+
+
+def test_a_chain_of_tokens_ends_with_a_word():
+    tokens = Tokens(2)
+    assert [tokens.next("s").split(".")[1] for _ in range(2)] == ["1", "2"]
+    with pytest.raises(LinkError, match="all 2 tokens are used"):
+        tokens.next("s")
 
 
 def test_every_single_changed_byte_is_noticed():
     """COM-01."""
-    line = frame({"id": 7, "result": {"state": "infusing"}})
+    line = frame(9, {"id": 7, "result": {"state": "infusing"}})
     for place in range(len(line) - 1):
         for bit in (1, 4, 128):
             damaged = bytearray(line)
@@ -37,7 +83,15 @@ def test_every_single_changed_byte_is_noticed():
                 unframe(bytes(damaged))
 
 
-@pytest.mark.parametrize("line", [b"", b"\n", b"{}", b"[1] 1b7e2fd1", b"null 3f8a8c2a\n", b"{} 00000000\n"])
+def sealed(text: bytes) -> bytes:
+    return b"%s %08x\n" % (text, zlib.crc32(text))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"\n", b"1 {}", b"1 {} 00000000\n"]
+    + [sealed(text) for text in (b"", b"{}", b"1 [1]", b"1 null", b"1 {", b"x {}", b"-1 {}")],
+)
 def test_what_is_no_line(line):
     with pytest.raises(LinkError):
         unframe(line)
@@ -45,7 +99,7 @@ def test_what_is_no_line(line):
 
 def test_a_line_too_long_for_the_pump_is_not_sent():
     with pytest.raises(LinkError, match=str(MAX_LINE)):
-        frame({"method": "rx.load", "params": "x" * MAX_LINE})
+        frame(1, {"method": "rx.load", "params": "x" * MAX_LINE})
 
 
 def test_a_refusal_carries_the_pump_s_own_code():

@@ -1,6 +1,7 @@
 """Documents, keys and signatures of the host, against the pump's own reading of them."""
 
 import concurrent.futures
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -8,44 +9,47 @@ import stat
 
 import pytest
 from cisterna.errors import CisternaError
-from cisterna.pharmacy import documents, keys, provision, sign
+from cisterna.pharmacy import documents, keys, provision, sign, sources
+from cisterna.pharmacy.documents import DocumentError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from pump import form, order, override, prescription, provisioning
+from pump import (
+    access,
+    form,
+    image_order,
+    library_document,
+    order,
+    override,
+    people,
+    prescription,
+    provisioning,
+    trust,
+    vault,
+)
 from pump.library import LIBRARY
 from pump.refusal import Refused
-
-SERIAL = "CB-0001"
-PUMP = {"syringe": "bd-10", "fill_ml": 10.0}
-MORPHINE = {
-    "drug": "morphine",
-    "concentration_ug_per_ml": 200,
-    "route": "intrathecal",
-    "site": "cisternal",
-    "basal_ug_per_day": 200,
-    "bolus_ug": 20,
-    "bolus_duration_s": 300,
-    "lockout_s": 3600,
-    "max_boluses_per_24h": 6,
-    "limit_24h_ug": 320,
-}
+from pump.trust import Trust
+from pump.work import finish
+from unit.host import ward
+from unit.host.ward import HIGH, MORPHINE, PUMP, SERIAL, text
 
 
 @pytest.fixture(scope="module")
-def two_keys():
-    return keys.Keys(keys.generate(), keys.generate())
+def bench():
+    return ward.ward_keys()
 
 
-def text(sequence=1, pump=PUMP, **changes):
-    values = MORPHINE | documents.pump_keys(pump) | changes
-    return documents.prescription(values, serial=SERIAL, patient="bench", sequence=sequence)
+def admit(call, pump_keys, last_sequence=0, people_text=None):
+    """What a pump says that is provisioned with these keys and has the bench's people and library."""
+    trust = trust_of(pump_keys, people_text)
+    return prescription.admit(call["document"], call["signatures"], call["override"], trust, last_sequence, None)
 
 
-def admit(call, pump_keys, last_sequence=0):
-    known = provisioning.parse(provision.block(SERIAL, pump_keys, bench=True))
-    return prescription.admit(
-        call["document"], call["signatures"], call.get("override"), known, LIBRARY, last_sequence, None
-    )
+def trust_of(pump_keys, people_text=None):
+    known = provisioning.parse(provision.block(SERIAL, pump_keys.authority.modulus_hex, bench=True))
+    folk = people.parse(people_text or provision.bench_people_text(pump_keys))
+    drugs = library_document.parse(provision.bench_library_text())
+    return Trust(known, folk, drugs.entries, drugs.number)
 
 
 # Documents
@@ -56,8 +60,14 @@ def test_keys_are_the_pumps_keys_in_its_order():
         (documents.PRESCRIPTION_KEYS, prescription.FIELDS),
         (documents.ORDER_KEYS, order.FIELDS),
         (documents.OVERRIDE_KEYS, override.FIELDS),
+        (documents.IMAGE_KEYS, image_order.FIELDS),
+        (documents.LOG_ON_KEYS, access.FIELDS),
+        (documents.PEOPLE_KEYS, people.HEAD),
+        (documents.LIBRARY_KEYS, library_document.HEAD),
+        (documents.DRUG_KEYS, library_document.FIELDS),
     ):
         assert list(host) == [key for key, _ in pump]
+    assert (documents.PERSON_KEYS, documents.ROLES) == (people.KEYS, people.ROLES)
     assert set(documents.OPTIONAL) == {key for key, kind in prescription.FIELDS if kind == form.COUNT_OR_NONE}
 
 
@@ -135,94 +145,216 @@ def test_missing_key():
         documents.prescription(values, serial=SERIAL, patient="bench", sequence=1)
 
 
+# People, library, log-on, image
+
+
+def test_library_of_the_bench_is_the_one_of_the_image():
+    drugs = library_document.parse(provision.bench_library_text())
+    assert drugs.entries == LIBRARY
+    assert (drugs.number, drugs.title) == (1, "Bench defaults")
+
+
+def test_people_of_the_bench(bench):
+    read = people.parse(provision.bench_people_text(bench))
+    assert [(person.name, person.roles) for person in read.persons] == [(name, (name,)) for name in keys.PEOPLE]
+    assert read.key("second", "second") == int(bench.second.modulus_hex, 16)
+
+
+def test_roles_are_written_in_the_pumps_order(bench):
+    person = {"name": "rossi", "roles": ["service", "prescriber", "prescriber"], "key": bench.second.modulus_hex}
+    written = documents.people(number=3, clinic="Ward", persons=[person])
+    assert people.parse(written).persons[0].roles == ("prescriber", "service")
+    assert written.endswith('"}\n') and written.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("person", "code"),
+    [
+        ({"roles": ["nurse"]}, "people_roles"),
+        ({"roles": []}, "people_roles"),
+        ({"name": "Rossi"}, "people_name"),
+        ({"key": "ff"}, "people_key"),
+    ],
+)
+def test_people_that_no_pump_takes_are_not_hidden(bench, person, code):
+    stated = {"name": "rossi", "roles": ["second"], "key": bench.second.modulus_hex} | person
+    with pytest.raises(Refused) as refused:
+        people.parse(documents.people(number=1, clinic="Ward", persons=[stated]))
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("lockout_min_s             = 1800", ""), "entry.0.lockout_min_s is missing"),
+        (("= 1800 ", "= 1800.0 "), "entry.0.lockout_min_s held 1800.0; allowed: a whole number"),
+        (("bolus_max_ug  ", "bolus_max_mg  "), "entry.0.bolus_max_mg is an unknown key"),
+        (("[50,", '["50",'), "entry.0.concentrations_ug_per_ml.0 held"),
+        (("\n[[entry]]", "\n[[entry]"), "not TOML"),
+    ],
+)
+def test_library_file_with_a_fault(tmp_path, change, said):
+    path = tmp_path / "drugs.toml"
+    path.write_text(sources.BENCH_LIBRARY.read_text().replace(*change, 1))
+    with pytest.raises(DocumentError) as error:
+        sources.library(path)
+    assert said in str(error.value) and str(path) in str(error.value)
+
+
+def test_log_on_is_signed_by_a_person(bench):
+    """The text is the one that the pump reads, and its person's key is the one that counts."""
+    written = documents.log_on(serial=SERIAL, challenge="c" * 32, person="clinician", role="clinician", anchor="a" * 64)
+    values = form.read(written.encode(), access.WHAT, access.WHAT, access.FIELDS)
+    assert (values["person"], values["anchor"]) == ("clinician", "a" * 64)
+
+
+def test_image_manifest_is_the_pumps(bench):
+    written = documents.image_manifest(build="1a2b", commit="3c4d", variant="therapy", uf2_sha256="0" * 64)
+    pump = trust_of(bench)
+    signed = sign.signature_hex(written, bench.authority)
+    assert finish(image_order.admitting(written, signed, pump))["build"] == "1a2b"
+    with pytest.raises(Refused) as refused:
+        finish(image_order.admitting(written, sign.signature_hex(written, bench.service), pump))
+    assert refused.value.code == "image_signature"
+
+
 # Signatures
 
 
-def test_pump_admits_what_the_host_signs(two_keys):
+def test_pump_admits_what_the_host_signs(bench):
     """SEC-01, RX-04."""
-    call = sign.prescription_call(text(), two_keys)
-    rx = admit(call, two_keys)
+    call = sign.prescription_call(text(), bench)
+    rx = admit(call, bench)
     assert rx.hash8 == sign.hash8(call["document"])
     assert rx.sha256 == sign.sha256_hex(call["document"])
     assert rx.values() == json.loads(call["document"])
 
 
-def test_pump_refuses_another_users_signature(two_keys):
+@pytest.mark.parametrize("role", ["prescriber", "second"])
+def test_pump_refuses_another_users_signature(bench, role):
     """SEC-01."""
-    stranger = keys.Keys(keys.generate(), two_keys.second)
+    others = dataclasses.replace(bench, **{role: ward.stranger()})
     with pytest.raises(Refused) as refused:
-        admit(sign.prescription_call(text(), stranger), two_keys)
+        admit(sign.prescription_call(text(), others), bench)
     assert refused.value.code == "rx_signature"
 
 
-def test_second_person_lifts_the_first_dose_ceiling(two_keys):
+def test_second_person_lifts_the_first_dose_ceiling(bench):
     """H06."""
-    high = text(basal_ug_per_day=700, limit_24h_ug=1000)
+    high = text(**HIGH)
     with pytest.raises(Refused) as refused:
-        admit(sign.prescription_call(high, two_keys), two_keys)
+        admit(sign.prescription_call(high, bench), bench)
     assert refused.value.code == "rx_first_dose"
-    assert admit(sign.overridden_call(high, two_keys, SERIAL), two_keys).basal_ug_per_day == 700
+    assert admit(sign.overridden_call(high, bench, SERIAL), bench).basal_ug_per_day == 700
 
 
-def test_one_person_with_both_hands(two_keys):
+def test_one_person_with_both_hands(bench):
     """H06: the prescriber's own override does not count."""
-    high = text(basal_ug_per_day=700, limit_24h_ug=1000)
-    alone = keys.Keys(two_keys.prescriber, two_keys.prescriber)
+    high = text(**HIGH)
+    call = sign.overridden_call(high, bench, SERIAL)
+    own = call["override"] | sign.signed_by("prescriber", call["override"]["document"], bench.prescriber)
     with pytest.raises(Refused) as refused:
-        admit(sign.overridden_call(high, alone, SERIAL), two_keys)
+        admit(call | {"override": own}, bench)
+    assert (refused.value.code, refused.value.detail["override"]) == ("rx_first_dose", "person_role")
+    forged = call["override"] | {"signature": own["signature"]}  # in the second person's name
+    with pytest.raises(Refused) as refused:
+        admit(call | {"override": forged}, bench)
     assert refused.value.detail["override"] == "override_signature"
 
 
-def test_signed_order(two_keys):
-    known = provisioning.parse(provision.block(SERIAL, two_keys, bench=True))
+def test_signed_order(bench):
     rx = prescription.parse(text())
     ordered = documents.clinician_bolus(serial=SERIAL, sequence=2, rx=rx.hash8, ug=50, over_s=600)
-    call = sign.order_call(ordered, two_keys)
-    admitted = order.admit_order(call["document"], call["signature"], known, LIBRARY, 1, rx)
+    call = sign.order_call(ordered, bench)
+    admitted = order.admit_order(call["document"], call["by"], call["signature"], trust_of(bench), 1, rx)
     assert (admitted.ug, admitted.over_s) == (50, 600)
 
 
 # Provisioning
 
 
-def test_block_tells_the_pump_who_it_is(two_keys):
-    block = provision.block(SERIAL, two_keys, bench=False)
+def test_block_tells_the_pump_who_it_is(bench):
+    block = provision.block(SERIAL, bench.authority.modulus_hex, bench=False)
     known = provisioning.parse(block.ljust(provisioning.BLOCK_BYTES, b"\x00"))
     assert (known.serial, known.bench) == (SERIAL, False)
-    assert known.prescriber == two_keys.prescriber.public_key().public_numbers().n
-    assert known.second == two_keys.second.public_key().public_numbers().n
+    assert known.authority == int(bench.authority.modulus_hex, 16)
+    assert provisioning.fingerprint(known.authority) == keys.fingerprint(bench.authority.modulus_hex)
 
 
-def test_longest_block_fits(two_keys):
+def test_longest_block_fits(bench):
+    modulus = bench.authority.modulus_hex
     assert provision.FRAM_ADDRESS == provisioning.FRAM_ADDRESS
-    assert len(provision.block("C" * 20, two_keys, bench=False)) <= provisioning.BLOCK_BYTES
-    image = provision.fram_image(SERIAL, two_keys, bench=True)
+    assert len(provision.block("C" * 20, modulus, bench=False)) <= provisioning.BLOCK_BYTES
+    image = provision.fram_image(SERIAL, modulus, bench=True)
     assert {int(address): bytes.fromhex(image[address]) for address in image} == {
-        provisioning.FRAM_ADDRESS: provision.block(SERIAL, two_keys, bench=True)
+        provisioning.FRAM_ADDRESS: provision.block(SERIAL, modulus, bench=True)
     }
 
 
+def test_text_of_the_block_is_what_the_link_carries(bench):
+    written = provision.block_text(SERIAL, bench.authority.modulus_hex, bench=True)
+    assert provisioning.parse_text(written.encode()).serial == SERIAL
+
+
+class Memory:
+    """A part of the pump that is only read: bytes from an address on, blank elsewhere."""
+
+    def __init__(self, at, data):
+        self.at = at
+        self.data = data
+
+    def read_into(self, address, buffer):
+        for i in range(len(buffer)):
+            place = address + i - self.at
+            buffer[i] = self.data[place] if 0 <= place < len(self.data) else 0
+
+    def ioctl(self, op, arg):
+        assert op == 5
+        return 4096
+
+    def readblocks(self, block, buffer, offset=0):
+        for i in range(len(buffer)):
+            place = block * 4096 + offset + i
+            buffer[i] = self.data[place] if place < len(self.data) else 0xFF
+
+
+def test_simulated_pump_starts_with_people_and_library(bench):
+    config = provision.bench_target_config(SERIAL, bench)
+    assert config == provision.bench_target_config(SERIAL, bench), "the same each time"
+    address, block = next(iter(config["fram_image"].items()))
+    flash = Memory(0, bytes.fromhex(config["vault_image"]))
+    known = trust.restore(Memory(int(address), bytes.fromhex(block)), vault.Vault(flash))
+    assert (known.provisioning.serial, known.people_number, known.library_number) == (SERIAL, 1, 1)
+    assert known.key("prescriber", "prescriber", "rx") == int(bench.prescriber.modulus_hex, 16)
+    assert known.library_in_force() == LIBRARY
+    for kind, document in ((vault.PEOPLE, "people"), (vault.LIBRARY, "library")):
+        _, written, signature = vault.Vault(flash).read(kind)
+        assert keys.is_signature(written, signature, bench.authority.modulus_hex), document
+
+
 # Key files
+
+BENCH = ("authority", *keys.PEOPLE)
 
 
 def moduli(folder):
     """What one process gets of the bench keys; at module level, so that it can run in another one."""
     made = keys.bench_keys(folder)
-    return keys.modulus_hex(made.prescriber), keys.modulus_hex(made.second)
+    return tuple(getattr(made, name).modulus_hex for name in BENCH)
 
 
 def test_bench_keys_stay(tmp_path):
     first = moduli(tmp_path / "keys")
     assert first == moduli(tmp_path / "keys")
-    assert first[0] != first[1]
-    assert [len(modulus) for modulus in first] == [768, 768]
+    assert len(set(first)) == len(BENCH)
+    assert {len(modulus) for modulus in first} == {768}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 def test_bench_keys_are_for_this_user_only(tmp_path):
     moduli(tmp_path / "keys")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "keys").iterdir()}
-    assert modes == {"bench-prescriber.pem": 0o600, "bench-second.pem": 0o600}
+    assert modes == {f"bench-{name}.pem": 0o600 for name in BENCH}
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
 
 
@@ -231,10 +363,7 @@ def test_two_processes_at_once_get_the_same_keys(tmp_path):
     with concurrent.futures.ProcessPoolExecutor(3, mp_context=context) as pool:
         got = list(pool.map(moduli, [tmp_path / "keys"] * 3))
     assert len(set(got)) == 1
-    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == [
-        "bench-prescriber.pem",
-        "bench-second.pem",
-    ]
+    assert {path.name for path in (tmp_path / "keys").iterdir()} == {f"bench-{name}.pem" for name in BENCH}
 
 
 def test_file_that_is_no_key(tmp_path):
@@ -257,3 +386,10 @@ def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(keys.KeyFileError, match="allowed"):
         keys.bench_keys(tmp_path / "file" / "keys")
+
+
+def test_bench_keys_of_before_stay_valid(tmp_path):
+    """Two files were there before the others came: they are kept, and the others made beside them."""
+    first = keys.generate()
+    (tmp_path / "bench-prescriber.pem").write_bytes(first.pem(None))
+    assert keys.bench_keys(tmp_path).prescriber.modulus_hex == first.modulus_hex

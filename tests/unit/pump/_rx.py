@@ -1,13 +1,16 @@
 """An everyday prescription for the tests to change: cisternal morphine, 200 ug a day, 20 ug on demand."""
 
+import _vectors
 from _check import refusal_code
-from pump import prescription, units
+from pump import people, prescription, units
 from pump.library import LIBRARY
 from pump.provisioning import Provisioning
+from pump.trust import Trust
 
 SERIAL = "CB-0001"
-BENCH = Provisioning(SERIAL, True, 0, 0)
-CLINIC = Provisioning(SERIAL, False, 0, 0)
+BENCH = Provisioning(SERIAL, True, int(_vectors.AUTHORITY, 16))
+CLINIC = Provisioning(SERIAL, False, int(_vectors.AUTHORITY, 16))
+PEOPLE = people.restore(_vectors.people(3).encode())
 
 MORPHINE = {
     "type": "prescription",
@@ -50,6 +53,11 @@ FLUID.update(
         "limit_24h_ug": 20000,
     }
 )
+
+
+def trust_of(pump=BENCH, folk=PEOPLE, library=LIBRARY, number=0):
+    """Whom a pump believes: its provisioning, its people, and a library of this number."""
+    return Trust(pump, folk, library, number)
 
 
 def text(base=MORPHINE, **changes):

@@ -2,12 +2,12 @@
 
 import _vectors
 from _check import refusal_code
-from _rx import BENCH, FLUID, SERIAL, pair, parsed
+from _rx import BENCH, CLINIC, FLUID, SERIAL, pair, parsed, trust_of
 from pump import order
 from pump.library import LIBRARY
-from pump.provisioning import Provisioning
+from pump.work import finish
 
-PROVISIONED = Provisioning(SERIAL, True, int(_vectors.PRESCRIBER, 16), int(_vectors.SECOND, 16))
+TRUST = trust_of()
 RX = parsed()
 FLUID_RX = parsed(FLUID)
 
@@ -26,14 +26,14 @@ def code(under=RX, last=7, **changes):
     return refusal_code(order.check_order, ordered, BENCH, LIBRARY, last, under)
 
 
-def admission(document=_vectors.ORDER, signature=_vectors.ORDER_SIGNATURE, last=7, rx=RX, pump=PROVISIONED):
+def admission(document=_vectors.ORDER, signature=_vectors.ORDER_SIGNATURE, by="rossi", last=7, rx=RX, trust=TRUST):
     """The code with which a signed order is refused; None if it is accepted."""
-    return refusal_code(order.admit_order, document, signature, pump, LIBRARY, last, rx)
+    return refusal_code(order.admit_order, document, by, signature, trust, last, rx)
 
 
 def test_signed_order():
     assert admission() is None
-    ordered = order.admit_order(_vectors.ORDER, _vectors.ORDER_SIGNATURE, PROVISIONED, LIBRARY, 7, RX)
+    ordered = order.admit_order(_vectors.ORDER, "rossi", _vectors.ORDER_SIGNATURE, TRUST, 7, RX)
     assert (ordered.ug, ordered.over_s, ordered.sequence, ordered.rx) == (50, 600, 8, RX.hash8)
 
 
@@ -43,7 +43,35 @@ def test_order_needs_its_own_signature():
     assert admission(_vectors.ORDER.replace('"ug":50', '"ug":60')) == "order_signature"
     assert admission(signature=None) == "order_signature"
     assert admission(_vectors.RX, _vectors.RX_SIGNATURE) == "order_type"
-    assert admission(pump=None) == "order_not_provisioned"
+    assert admission(trust=trust_of(None)) == "order_not_provisioned"
+
+
+def test_order_is_of_a_prescriber_among_the_people():
+    """DEL-14, SEC-01: no other role will do, nor a name that is not known, nor one that did not sign."""
+    assert admission(by="okafor") == "person_role"
+    assert admission(by="weber") == "person_role"
+    assert admission(by="nobody") == "person_unknown"
+    assert admission(trust=trust_of(folk=None)) == "people_absent"
+
+
+def test_order_needs_a_library_that_counts():
+    """LIB-07: the image's own is for the bench, and a lost one is replaced by none."""
+    assert admission(trust=trust_of(CLINIC)) == "rx_library_absent"
+    assert admission(trust=trust_of(CLINIC, number=5)) is None
+    lost = trust_of(number=5)
+    lost.is_library_lost = True
+    assert admission(trust=lost) == "rx_library_lost"
+
+
+def test_order_is_held_against_what_is_in_force_when_its_signature_has_been_proven():
+    """DEL-14: somebody at the pump may confirm another prescription meanwhile."""
+    in_force = [7, RX]
+    work = order.admitting_order(
+        _vectors.ORDER, "rossi", _vectors.ORDER_SIGNATURE, TRUST, lambda: (in_force[0], in_force[1])
+    )
+    next(work)
+    in_force[1] = FLUID_RX
+    assert refusal_code(finish, work) == "order_rx"
 
 
 def test_order_is_good_once():

@@ -4,16 +4,31 @@ import json
 
 import _vectors
 from _check import refusal, refusal_code
-from _rx import BENCH, CLINIC, FLUID, MORPHINE, SERIAL, checked, code, parsed, text
+from _rx import BENCH, CLINIC, FLUID, MORPHINE, PEOPLE, SERIAL, checked, code, parsed, text, trust_of
 from pump import form, override, prescription, rx_rules
 from pump.library import LIBRARY
+from pump.people import People, Person
 from pump.provisioning import Provisioning
 from pump.refusal import Refused
+from pump.work import finish
 
-PROVISIONED = Provisioning(SERIAL, True, int(_vectors.PRESCRIBER, 16), int(_vectors.SECOND, 16))
-SIGNED = {"prescriber": _vectors.RX_SIGNATURE}
-HIGH_SIGNED = {"prescriber": _vectors.HIGH_RX_SIGNATURE}
-OVERRIDE = {"document": _vectors.OVERRIDE, "signature": _vectors.OVERRIDE_SIGNATURE}
+TRUST = trust_of()
+ELSEWHERE = Provisioning("CB-0002", True, BENCH.authority)
+
+
+def signed(prescriber, second, by="rossi", and_by="weber"):
+    """The two signatures of a prescription, and who gave them; None leaves one out."""
+    given = {}
+    if prescriber is not None:
+        given["prescriber"] = {"by": by, "signature": prescriber}
+    if second is not None:
+        given["second"] = {"by": and_by, "signature": second}
+    return given
+
+
+SIGNED = signed(_vectors.RX_SIGNATURE, _vectors.RX_SECOND)
+HIGH_SIGNED = signed(_vectors.HIGH_RX_SIGNATURE, _vectors.HIGH_RX_SECOND)
+OVERRIDE = {"document": _vectors.OVERRIDE, "by": "weber", "signature": _vectors.OVERRIDE_SIGNATURE}
 
 HYDROMORPHONE = dict(MORPHINE)
 HYDROMORPHONE.update(
@@ -32,9 +47,9 @@ def form_code(document):
     return refusal_code(prescription.parse, document)
 
 
-def admission(document=_vectors.RX, signatures=SIGNED, given=None, last=0, current=None, pump=PROVISIONED):
+def admission(document=_vectors.RX, signatures=SIGNED, given=None, last=0, current=None, trust=TRUST):
     """The code with which a signed document is refused; None if it is accepted."""
-    return refusal_code(prescription.admit, document, signatures, given, pump, LIBRARY, last, current)
+    return refusal_code(prescription.admit, document, signatures, given, trust, last, current)
 
 
 # Form
@@ -142,19 +157,54 @@ def test_signed_prescription_is_admitted():
 def test_signature_of_another_text_or_person():
     """LIM-14, H08, SEC-01: a flipped figure, no signature, the second person instead of the prescriber."""
     assert admission(_vectors.RX.replace('"bolus_ug":20', '"bolus_ug":21')) == "rx_signature"
-    assert admission(signatures={}) == "rx_signature"
-    assert admission(signatures={"prescriber": ""}) == "rx_signature"
+    assert admission(signatures=signed("", _vectors.RX_SECOND)) == "rx_signature"
     assert admission(signatures=HIGH_SIGNED) == "rx_signature"
-    assert admission(signatures={"prescriber": _vectors.OVERRIDE_SIGNATURE}) == "rx_signature"
+    assert admission(signatures=signed(_vectors.RX_SECOND, _vectors.RX_SECOND)) == "rx_signature"
+    assert admission(signatures=signed(_vectors.OVERRIDE_SIGNATURE, _vectors.RX_SECOND)) == "rx_signature"
 
 
-def test_second_signature_has_to_be_right_if_it_is_there():
-    """ITH-09: a bad one is not passed over."""
-    both = dict(HIGH_SIGNED)
-    both["second"] = _vectors.HIGH_RX_SECOND
-    assert admission(_vectors.HIGH_RX, both, OVERRIDE) is None
-    both["second"] = _vectors.HIGH_RX_SIGNATURE
-    assert admission(_vectors.HIGH_RX, both, OVERRIDE) == "rx_signature"
+def test_two_people_sign_every_prescription():
+    """H06, ITH-09, SEC-01: a prescriber and a second person; neither is passed over, neither stands for the other."""
+    assert admission(signatures={}) == "rx_unsigned"
+    assert admission(signatures=signed(_vectors.RX_SIGNATURE, None)) == "rx_unsigned"
+    assert admission(signatures=signed(None, _vectors.RX_SECOND)) == "rx_unsigned"
+    assert admission(signatures=signed(_vectors.RX_SIGNATURE, _vectors.RX_SIGNATURE)) == "rx_signature"
+    assert admission(signatures=signed(_vectors.RX_SIGNATURE, _vectors.HIGH_RX_SECOND)) == "rx_signature"
+    assert admission(signatures=signed(_vectors.RX_SIGNATURE, "")) == "rx_signature"
+
+
+def test_each_signs_in_a_role_of_his_own():
+    """SEC-01: the people document says who may; a name that is not in it may nothing."""
+    both = (_vectors.RX_SIGNATURE, _vectors.RX_SECOND)
+    assert admission(signatures=signed(*both, by="weber")) == "person_role"
+    assert admission(signatures=signed(*both, by="okafor")) == "person_role"
+    assert admission(signatures=signed(*both, and_by="rossi")) == "person_role"
+    assert admission(signatures=signed(*both, by="moreau")) == "person_unknown"
+    assert admission(signatures=signed(*both, and_by="")) == "person_unknown"
+    assert admission(trust=trust_of(folk=None)) == "people_absent"
+
+
+def with_both_roles(name):
+    """The people, one of whom may sign as either."""
+    persons = [Person(p.name, ("prescriber", "second") if p.name == name else p.roles, p.key) for p in PEOPLE.persons]
+    return trust_of(folk=People(3, "Bench", tuple(persons)))
+
+
+def test_one_person_with_both_roles_is_no_second_person():
+    """H06, ITH-09."""
+    trust = with_both_roles("rossi")
+    alone = signed(_vectors.RX_SIGNATURE, _vectors.RX_SIGNATURE, and_by="rossi")
+    assert admission(signatures=alone, trust=trust) == "rx_same_person"
+    assert admission(trust=trust) is None
+
+
+def test_prescriber_does_not_lift_the_ceiling_himself():
+    """H06: whatever roles he has, the override is another person's word."""
+    trust = with_both_roles("rossi")
+    given = {"document": _vectors.OVERRIDE, "by": "rossi", "signature": _vectors.OVERRIDE_BY_PRESCRIBER}
+    refused = refusal(prescription.admit, _vectors.HIGH_RX, HIGH_SIGNED, given, trust, 0, None)
+    assert (refused.code, refused.detail["override"]) == ("rx_first_dose", "override_same_person")
+    assert admission(_vectors.HIGH_RX, HIGH_SIGNED, OVERRIDE, trust=trust) is None
 
 
 def test_older_or_equal_sequence():
@@ -166,20 +216,39 @@ def test_older_or_equal_sequence():
 
 def test_another_pump():
     """H08."""
-    other = Provisioning("CB-0002", True, PROVISIONED.prescriber, PROVISIONED.second)
-    assert admission(pump=other) == "rx_serial"
+    assert admission(trust=trust_of(ELSEWHERE)) == "rx_serial"
     assert code(serial="CB-0001 ") == "rx_serial"
 
 
 def test_pump_without_provisioning():
-    assert admission(pump=None) == "rx_not_provisioned"
+    assert admission(trust=trust_of(None)) == "rx_not_provisioned"
+
+
+def test_pump_without_a_library_that_counts():
+    """LIB-07, LIB-09: the image's own is for the bench; a signed one that was lost is replaced by none."""
+    assert admission(trust=trust_of(CLINIC)) == "rx_library_absent"
+    assert admission(trust=trust_of(CLINIC, number=5)) is None
+    for pump in (BENCH, CLINIC):
+        lost = trust_of(pump, number=5)
+        lost.is_library_lost = True
+        assert admission(trust=lost) == "rx_library_lost"
+
+
+def test_signatures_are_proven_before_what_the_pump_then_knows_is_asked():
+    """H08: a prescription that was confirmed while the signatures of this one were proven counts already."""
+    standing = [0]
+    work = prescription.admitting(_vectors.RX, SIGNED, None, TRUST, lambda: (standing[0], None))
+    next(work)
+    standing[0] = 7
+    assert refusal_code(finish, work) == "rx_sequence"
 
 
 def test_order_of_reasons():
     """Form, then signature, then serial, then sequence, then meaning."""
     bad = {"concentration_ug_per_ml": 150, "serial": "CB-0002"}
     assert admission(text(note=1, **bad), {}, last=9) == "rx_key_unknown"
-    assert admission(text(**bad), {}, last=9) == "rx_signature"
+    assert admission(text(**bad), {}, last=9) == "rx_unsigned"
+    assert admission(text(**bad), last=9) == "rx_signature"
     assert code(last=9, **bad) == "rx_serial"
     assert code(last=9, concentration_ug_per_ml=150) == "rx_sequence"
     assert code(concentration_ug_per_ml=150) == "rx_concentration"
@@ -462,38 +531,39 @@ def test_first_dose_after_demand_only_or_elsewhere():
 def test_second_person_lifts_the_ceiling():
     """H06."""
     assert admission(_vectors.HIGH_RX, HIGH_SIGNED, None) == "rx_first_dose"
-    admitted = (_vectors.HIGH_RX, HIGH_SIGNED, OVERRIDE, PROVISIONED, LIBRARY, 0, None)
-    assert prescription.admit(*admitted).is_overridden
-    assert not prescription.admit(_vectors.RX, SIGNED, OVERRIDE, PROVISIONED, LIBRARY, 0, None).is_overridden
+    assert prescription.admit(_vectors.HIGH_RX, HIGH_SIGNED, OVERRIDE, TRUST, 0, None).is_overridden
+    assert not prescription.admit(_vectors.RX, SIGNED, OVERRIDE, TRUST, 0, None).is_overridden
 
 
 def test_override_of_another_kind():
     """H06: of the prescriber himself, changed, or for another prescription."""
-    for document, signature in (
-        (_vectors.OVERRIDE, _vectors.OVERRIDE_BY_PRESCRIBER),
-        (_vectors.OVERRIDE, ""),
-        (_vectors.OVERRIDE.replace("CB-0001", "CB-0002"), _vectors.OVERRIDE_SIGNATURE),
-        (_vectors.HIGH_RX, _vectors.HIGH_RX_SECOND),
-        ("", _vectors.OVERRIDE_SIGNATURE),
+    for document, by, signature in (
+        (_vectors.OVERRIDE, "rossi", _vectors.OVERRIDE_BY_PRESCRIBER),
+        (_vectors.OVERRIDE, "weber", _vectors.OVERRIDE_BY_PRESCRIBER),
+        (_vectors.OVERRIDE, "okafor", _vectors.OVERRIDE_SIGNATURE),
+        (_vectors.OVERRIDE, "nobody", _vectors.OVERRIDE_SIGNATURE),
+        (_vectors.OVERRIDE, "weber", ""),
+        (_vectors.OVERRIDE.replace("CB-0001", "CB-0002"), "weber", _vectors.OVERRIDE_SIGNATURE),
+        (_vectors.HIGH_RX, "weber", _vectors.HIGH_RX_SECOND),
+        ("", "weber", _vectors.OVERRIDE_SIGNATURE),
     ):
-        given = {"document": document, "signature": signature}
+        given = {"document": document, "by": by, "signature": signature}
         assert admission(_vectors.HIGH_RX, HIGH_SIGNED, given) == "rx_first_dose"
 
 
 def test_override_is_for_one_prescription_on_one_pump():
     """H06: checked below the signature, which is the same for all of these."""
-    given = override.Override(OVERRIDE)
-    assert refusal_code(override.check, given, parsed(), PROVISIONED) == "override_rx"
-    assert refusal_code(override.check, given, prescription.parse(_vectors.HIGH_RX), PROVISIONED) is None
-    other = Provisioning("CB-0002", True, PROVISIONED.prescriber, PROVISIONED.second)
-    assert (
-        refusal_code(override.check, given, prescription.parse(_vectors.HIGH_RX), other) == "override_serial"
+    given = finish(
+        override.proving(_vectors.OVERRIDE, "weber", _vectors.OVERRIDE_SIGNATURE, TRUST, int(_vectors.PRESCRIBER, 16))
     )
+    assert refusal_code(override.check, given, parsed(), SERIAL) == "override_rx"
+    assert refusal_code(override.check, given, prescription.parse(_vectors.HIGH_RX), SERIAL) is None
+    assert refusal_code(override.check, given, prescription.parse(_vectors.HIGH_RX), "CB-0002") == "override_serial"
 
 
 def test_refusal_says_why_the_override_does_not_count():
-    given = {"document": _vectors.OVERRIDE, "signature": _vectors.OVERRIDE_BY_PRESCRIBER}
-    arguments = (_vectors.HIGH_RX, HIGH_SIGNED, given, PROVISIONED, LIBRARY, 0, None)
+    given = {"document": _vectors.OVERRIDE, "by": "weber", "signature": _vectors.OVERRIDE_BY_PRESCRIBER}
+    arguments = (_vectors.HIGH_RX, HIGH_SIGNED, given, TRUST, 0, None)
     assert refusal(prescription.admit, *arguments).detail["override"] == "override_signature"
 
 

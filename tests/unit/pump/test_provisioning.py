@@ -1,6 +1,7 @@
-"""A pump knows its own serial number and two public keys, or that it knows nothing (SEC-06)."""
+"""A pump knows its own serial number and its authority's public key, or that it knows nothing (SEC-06)."""
 
 import binascii
+import hashlib
 import struct
 
 import _vectors
@@ -8,9 +9,9 @@ from _check import refusal_code
 from pump import provisioning
 
 
-def text_of(serial="CB-0001", bench="true", prescriber=_vectors.PRESCRIBER, second=_vectors.SECOND):
+def text_of(serial="CB-0001", bench="true", authority=_vectors.AUTHORITY):
     """The text of a block; `bench` is written as it is given."""
-    return f'{{"serial":"{serial}","bench":{bench},"prescriber":"{prescriber}","second":"{second}"}}'.encode()
+    return f'{{"serial":"{serial}","bench":{bench},"authority":"{authority}"}}'.encode()
 
 
 def block_of(text):
@@ -23,10 +24,19 @@ def code_of(text):
 
 
 class Fram:
-    """A FRAM of 32 kB that holds `block` at the provisioning address."""
+    """A FRAM of 32 kB that holds `block` at the provisioning address; `budget` bytes until the power fails."""
 
-    def __init__(self, block):
-        self.block = block
+    def __init__(self, block=b"", budget=None):
+        self.block = bytearray(block)
+        self.budget = 1 << 20 if budget is None else budget
+
+    def write(self, address, data):
+        start = address - provisioning.FRAM_ADDRESS
+        assert start >= 0 and start + len(data) <= provisioning.BLOCK_BYTES
+        self.block += bytes(max(0, start + len(data) - len(self.block)))
+        for k in range(min(len(data), self.budget)):
+            self.block[start + k] = data[k]
+        self.budget = max(0, self.budget - len(data))
 
     def read_into(self, address, buf):
         assert address == provisioning.FRAM_ADDRESS
@@ -39,8 +49,7 @@ def test_whole_block():
     known = provisioning.parse(block_of(text_of()))
     assert known.serial == "CB-0001"
     assert known.bench is True
-    assert known.prescriber == int(_vectors.PRESCRIBER, 16)
-    assert known.second == int(_vectors.SECOND, 16)
+    assert known.authority == int(_vectors.AUTHORITY, 16)
     assert provisioning.parse(block_of(text_of(bench="false"))).bench is False
 
 
@@ -88,12 +97,25 @@ def test_serial_has_room_on_the_display():
     assert code_of(text_of(serial="C" * 21)) == "provisioning_value_range"
 
 
-def test_keys_are_two_rsa_3072_moduli():
-    assert code_of(text_of(prescriber=_vectors.PRESCRIBER[:512])) == "provisioning_key"
-    assert code_of(text_of(second="0" + _vectors.SECOND[1:])) == "provisioning_key"
-    assert code_of(text_of(second="")) == "provisioning_key"
+def test_authority_is_an_rsa_3072_modulus():
+    assert code_of(text_of(authority=_vectors.AUTHORITY[:512])) == "provisioning_key"
+    assert code_of(text_of(authority="0" + _vectors.AUTHORITY[1:])) == "provisioning_key"
+    assert code_of(text_of(authority="")) == "provisioning_key"
 
 
-def test_second_person_is_another_person():
-    """H06, ITH-09: one key cannot be two persons."""
-    assert code_of(text_of(second=_vectors.PRESCRIBER)) == "provisioning_same_key"
+def test_fingerprint_is_of_the_modulus_in_hex():
+    """What two people can compare over the telephone: a plain SHA-256 of the digits that stand in the block."""
+    digest = binascii.hexlify(hashlib.sha256(_vectors.AUTHORITY.encode()).digest()).decode()
+    assert provisioning.fingerprint(int(_vectors.AUTHORITY, 16)) == digest[:16]
+
+
+def test_a_cut_while_it_is_written_leaves_a_whole_block_or_none():
+    """PWR-08: the pump then knows that it knows nothing."""
+    text = text_of()
+    whole = 2 * provisioning.HEADER_BYTES + len(text)
+    for budget in list(range(0, whole, 7)) + list(range(whole - 9, whole + 1)):
+        fram = Fram(budget=budget)
+        provisioning.write(fram, text)
+        code = refusal_code(provisioning.read, fram)
+        # Of the head the last four bytes are the CRC-32: until it is there, nothing is.
+        assert (code is None) == (budget >= whole), budget

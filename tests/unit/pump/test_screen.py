@@ -1,5 +1,6 @@
 """What the display says: plain figures that cannot be misread."""
 
+from _rig import ABOUT, SERIAL, SIGNED_ORDER, SIGNED_RX, Rig, block_text
 from pump.screen import NAMES, WIDTH, Screen, dose, flow, span
 
 
@@ -39,36 +40,48 @@ def test_look_alikes_are_told_apart():
     assert NAMES["hydromorphone"] == "HYDROmorphone" and NAMES["morphine"] == "MORPHINE"
 
 
-class NoTherapy:
-    """A pump that was never told anything."""
-
-    class core:
-        state, rx, staged, needs_rx = 1, None, None, True
-
-        @staticmethod
-        def infusing():
-            return False
-
-        class alarms:
-            @staticmethod
-            def top():
-                return -1
-
-        class reservoir:
-            @staticmethod
-            def remaining_nl():
-                return 0
-
-    class intake:
-        staged = None
-
-
 def test_a_pump_says_what_it_runs_on():
     """Board, build and drivers are shown at power-up and until there is a prescription."""
     about = {"board": "pico-therapy", "build": "0123456789abcdef", "drivers": ["a", "b", "c"]}
-    screen = Screen(NoTherapy, None, about)
+    screen = Screen(Rig(None, people=None).pump, about)
     for rows in (screen.notice(), screen.rows()):
         said = [row.rstrip() for row in rows]
         assert all(len(row) == WIDTH for row in rows)
         assert "pico-therapy" in said and "build 0123456789" in said and "3 drivers" in said
     assert "Not a medical" in screen.notice()[6]
+
+
+def said(screen):
+    """The rows as one text; each fills its line."""
+    rows = screen.rows()
+    assert [len(row) for row in rows] == [WIDTH] * 8
+    return "|".join(row.rstrip() for row in rows)
+
+
+def test_whatever_waits_for_a_finger_is_on_the_display():
+    """SEC-07, H42: who holds the key sees what he confirms, and where he finds it on the host's screen."""
+    rig = Rig(None, people=None)
+    staged = rig.ask("provision.load", {"block": block_text()})["result"]
+    assert "|" + SERIAL + "|hold START " + staged["hash"][:4] in said(Screen(rig.pump, ABOUT))
+    rig.hold_start()
+    assert "START" not in said(Screen(rig.pump, ABOUT))
+    rig = Rig()
+    rig.log_on("okafor")
+    screen = Screen(rig.pump, ABOUT)
+    assert "START" not in said(screen)
+    loaded = rig.tell("rx.load", SIGNED_RX)["result"]
+    assert "hold START " + loaded["hash"][:4] in said(screen)
+    rig.hold_start()
+    rig.core.primed = True
+    rig.start()
+    assert "START" not in said(screen)
+    rig.tell("bolus.clinician", SIGNED_ORDER)
+    assert "START: 50 mcg" in said(screen)
+    rig.start()
+    assert "START" not in said(screen)
+
+
+def test_a_pump_of_the_bench_says_so():
+    """LIB-07: the bench's library is no clinic's."""
+    assert "BENCH" in said(Screen(Rig().pump, ABOUT)).split("|")[0]
+    assert "BENCH" not in said(Screen(Rig("false").pump, ABOUT))

@@ -2,6 +2,8 @@
 
 import pytest
 from cisterna.bench.world import PowerCut, WatchdogBite, World
+from pump import vault
+from pump.vault import Vault
 
 
 class HostCalls(Exception):
@@ -219,8 +221,58 @@ def test_flash_block_device(world, board):
     flash.ioctl(6, 2)
     flash.readblocks(2, buf)
     assert buf == b"\xff" * 4
-    with pytest.raises(ValueError, match="0x0"):
-        rp2.Flash(start=0, len=4096)
+    with pytest.raises(ValueError, match="0x2f000"):
+        rp2.Flash(start=0x2F000, len=4096)
+    with pytest.raises(ValueError, match="0x140000"):
+        rp2.Flash(start=0x13F000, len=8192)
+
+
+def test_vault_and_log_are_apart(world, board):
+    _, rp2, _ = board(world)
+    vault = rp2.Flash(start=0x30000, len=0x10000)
+    log = rp2.Flash(start=0x40000, len=0x100000)
+    assert vault.ioctl(4) == 16
+    vault.writeblocks(15, b"end", 4093)
+    log.writeblocks(0, b"begin", 0)
+    vault.ioctl(6, 14)
+    buf = bytearray(8)
+    vault.readblocks(15, buf, 4093)  # runs on into the log, as it does in the chip
+    assert buf == b"endbegin"
+    log.ioctl(6, 0)
+    vault.readblocks(15, buf, 4093)
+    assert buf == b"end\xff\xff\xff\xff\xff"
+    assert [sector for sector, erased in enumerate(world.flash.erases) if erased] == [14, 16]
+
+
+SIGNATURE = bytes(range(192)) * 2
+
+
+def test_a_new_pump_has_the_documents_it_was_given(board):
+    library = (5, b"a library", SIGNATURE)
+    world = World({"vault_image": vault.image(library=library).hex()})
+    _, rp2, _ = board(world)
+    held = Vault(rp2.Flash(start=0x30000, len=0x10000))
+    assert held.read(vault.PEOPLE) is None and held.read(vault.LIBRARY) == library
+    held.write(vault.LIBRARY, 6, b"a newer one", SIGNATURE)
+    assert held.read(vault.LIBRARY)[0] == 6
+
+
+@pytest.mark.parametrize("byte", [0, 1, 100, 255, 256])
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_a_power_cut_while_a_document_is_written(board, n, byte):
+    """PWR-08: text of two pages, then the head of two; whichever is cut, the old document is there or the new one."""
+    old, new = (1, b"old" * 100, SIGNATURE), (2, b"new" * 150, SIGNATURE)
+    world = World({"vault_image": vault.image(people=old).hex()})
+    _, rp2, _ = board(world)
+    held = Vault(rp2.Flash(start=0x30000, len=0x10000))
+    world.act("cut_at_write", n=n, byte=byte, off_for_s=1)
+    with pytest.raises(PowerCut):
+        held.write(vault.PEOPLE, *new)
+    world.timeline.ending = None
+    assert not world.powered
+    found = held.read(vault.PEOPLE)
+    assert found == (new if (n, byte) == (4, 256) else old)
+    assert not held.is_damaged(vault.PEOPLE)
 
 
 def test_i2c_scan_and_reset(world, board):

@@ -171,6 +171,16 @@ def test_provisioned_memory_is_there(stub):
         assert target.exchange(b"count\n") == b"count 42\n"
 
 
+def test_a_vault_that_holds_something_is_there(stub):
+    """It keeps what is written over it, bits only falling, through a power cut."""
+    with started(stub("vault"), vault_image=b"abcdef".hex()) as target:
+        target.run_until(1000)
+        assert target.exchange(b"\xff\xff`\n") == b"ab`def\xff\xff\n"
+        target.act("power", off_for_s=1)
+        target.run_until(5000)
+        assert target.exchange(b"\xff\n") == b"ab`def\xff\xff\n"
+
+
 def test_the_console_is_kept_apart(stub):
     with started(stub("crash")) as target:
         target.run_until(1000)
@@ -182,6 +192,8 @@ def test_the_console_is_kept_apart(stub):
 def test_errors_name_what_is_wrong(stub, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="bd-11"):
         stub("loop").start({"pump": {"syringe": "bd-11"}})
+    with pytest.raises(ValueError, match="vault_image is 'f0f'..., 3 characters; an even number"):
+        stub("loop").start({"vault_image": "f0f"})
     with started(stub("loop")) as target:
         with pytest.raises(ValueError, match="allowed here: .*press"):
             target.act("explode")

@@ -1,5 +1,5 @@
 import pytest
-from cisterna.bench.world import PowerCut
+from cisterna.bench.world import PowerCut, World
 
 
 def read(chip, register, n, width=1):
@@ -169,6 +169,40 @@ def test_flash_is_nor(bench):
     flash.erase(1)
     flash.read(4094, buf)
     assert buf == b"\x00\x0f\xff\xff"
+
+
+def test_flash_that_was_loaded(bench):
+    """Before power: over whatever was there, across sectors, and blank sectors stay what they were."""
+    flash = bench.world.flash
+    flash.program(4090, bytes(12))
+    flash.load(4094, b"\xf0\x0f\xaa\x55" + b"\xff" * 9000)
+    buf = bytearray(12)
+    flash.read(4090, buf)
+    assert buf == b"\0\0\0\0\xf0\x0f\xaa\x55\xff\xff\xff\xff"
+    assert flash.sectors[2] is None and not any(flash.erases)
+    flash.program(4094, b"\x0f\xff\xff\x0f")
+    flash.read(4090, buf)
+    assert buf == b"\0\0\0\0\0\x0f\xaa\x05\xff\xff\xff\xff"
+
+
+@pytest.mark.parametrize("kept", range(5))
+def test_power_fails_after_any_byte_of_a_write_to_flash(bench, kept):
+    world = bench.world
+    world.act("cut_at_write", n=2, byte=kept, off_for_s=1)
+    world.flash.program(4000, b"whole")
+    with pytest.raises(PowerCut):
+        world.flash.program(4094, b"ABCD")
+    buf = bytearray(4)
+    world.flash.read(4094, buf)
+    assert buf == b"ABCD"[:kept] + b"\xff" * (4 - kept)
+    world.flash.read(4000, buf)
+    assert buf == b"whol" and not world.powered
+
+
+@pytest.mark.parametrize("wrong", ["abc", "0x12", "zz", "ff" * 0x10001, 12, b"ff", None, "\u00b5\u00b5"])
+def test_a_vault_image_that_is_none(wrong):
+    with pytest.raises(ValueError, match="vault_image is .*; an even number of hex digits, at most 131072, is wanted"):
+        World({"vault_image": wrong})
 
 
 def test_clock_runs_on_its_battery(bench):

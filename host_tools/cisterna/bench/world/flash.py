@@ -1,19 +1,32 @@
-"""The log's own region of NOR flash: 1 MB in sectors of 4096 bytes. Erasing sets bits, programming only
-clears them.
+"""The NOR flash from the vault's region on: 64 KiB of vault, then 1 MiB of log, in sectors of 4096 bytes. Erasing sets
+bits, programming only clears them.
 """
 
 SECTOR = 4096
-SECTORS = 256
+SECTORS = 16 + 256
 _BLANK = b"\xff" * SECTOR
 
 
-class LogFlash:
+class NorFlash:
     """Sectors that were never written take no memory. `fuse` may cut the supply inside a write."""
 
     def __init__(self, fuse):
         self.fuse = fuse
         self.sectors = [None] * SECTORS
         self.erases = [0] * SECTORS
+
+    def load(self, address, data):
+        """Puts `data` in from byte `address` on, whatever was there: before the pump has power, and no write of it."""
+        done = 0
+        while done < len(data):
+            sector, at = divmod(address + done, SECTOR)
+            part = data[done : done + SECTOR - at]
+            memory = self.sectors[sector]
+            if memory is None and part != _BLANK[: len(part)]:
+                memory = self.sectors[sector] = bytearray(_BLANK)
+            if memory is not None:
+                memory[at : at + len(part)] = part
+            done += len(part)
 
     def erase(self, sector):
         """Sets all bits of `sector`."""

@@ -1,5 +1,9 @@
 """The `[pump]` keys of a scenario file: what the world is built from, with the contract's defaults."""
 
+from binascii import unhexlify
+
+VAULT_BYTES = 0x10000
+
 # name -> (nominal volume in uL, bore in mm)
 SYRINGES = {
     "bd-5": (5000, 12.07),
@@ -32,6 +36,18 @@ _MAY_BE_NEGATIVE = ("tip_kpa", "bore_error_percent")
 
 def is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def checked_vault_image(text):
+    """The bytes of `vault_image`. Raises ValueError saying what it held and what is allowed."""
+    try:
+        data = unhexlify(text) if isinstance(text, str) else None
+    except ValueError:
+        data = None
+    if data is None or len(data) > VAULT_BYTES:
+        held = f"{text[:16]!r}..., {len(text)} characters" if isinstance(text, str) else repr(text)
+        raise ValueError(f"vault_image is {held}; an even number of hex digits, at most {2 * VAULT_BYTES}, is wanted")
+    return data
 
 
 def checked_pump(given):

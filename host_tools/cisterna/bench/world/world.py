@@ -2,7 +2,7 @@
 
 from .abp2 import Abp2
 from .as5600 import As5600
-from .flash import LogFlash
+from .flash import NorFlash
 from .fram import Fram
 from .fuse import Fuse
 from .gpio import Gpio
@@ -12,7 +12,7 @@ from .plant import Plant
 from .resets import CpuReset, PowerCut, WatchdogBite
 from .rv3028 import Rv3028
 from .serial_wire import SerialWire
-from .settings import checked_pump, is_number
+from .settings import checked_pump, checked_vault_image, is_number
 from .ssd1306 import Ssd1306
 from .timeline import NEVER, Timeline
 from .watchdogs import ExternalWatchdog, InternalWatchdog
@@ -39,8 +39,8 @@ _TIMERS = 16  # alarms in the default pool of the Pico SDK
 _ENOMEM = 12
 
 _CONFIG_KEYS = (
-    "seed", "ticks_at_power_up_ms", "rtc_unix_s", "fram_image", "pump", "drug", "concentration_ug_per_ml",
-    "heap_bytes",
+    "seed", "ticks_at_power_up_ms", "rtc_unix_s", "fram_image", "vault_image", "pump", "drug",
+    "concentration_ug_per_ml", "heap_bytes",
 )  # fmt: skip
 _SENSORS = ("pressure", "encoder")
 _FAULTS = ("stuck", "open", "noise", "offset", "ok")
@@ -70,8 +70,9 @@ class World:
     (the step state machine) or step edges on the STEP pin, `watchdog`, `timeline`. `interrupt()` runs the
     CPU's handlers, `cpu_stopped` is called when the CPU is reset or loses its supply.
 
-    config: seed, ticks_at_power_up_ms, rtc_unix_s, fram_image {address: hex}, pump {keys of scenario files},
-    drug, concentration_ug_per_ml. All may be left out. ValueError names what is wrong.
+    config: seed, ticks_at_power_up_ms, rtc_unix_s, fram_image {address: hex}, vault_image (hex of the first bytes
+    of the vault's region), pump {keys of scenario files}, drug, concentration_ug_per_ml. All may be left out.
+    ValueError names what is wrong.
     """
 
     def __init__(self, config):
@@ -89,7 +90,8 @@ class World:
         self.gpio = gpio = Gpio()
         self.fuse = Fuse(self._fail_supply)
         self.fram = Fram(self.fuse)
-        self.flash = LogFlash(self.fuse)
+        self.flash = NorFlash(self.fuse)
+        self.flash.load(0, checked_vault_image(config.get("vault_image", "")))
         self.rtc = Rv3028(timeline, config.get("rtc_unix_s", 1_767_600_000))
         self.display = Ssd1306()
         self.encoder = As5600(plant, seed, pump["encoder_inl_deg"])
@@ -123,6 +125,7 @@ class World:
         timeline.alarms.extend(self._fixed_alarms)
 
         self.powered = True
+        self.in_boot_loader = False  # no firmware runs: see `enter_boot_loader`
         self.boots = 0
         self.booted_us = 0
         self.reset_cause = PWRON_RESET
@@ -340,7 +343,7 @@ class World:
     def _cut_supply(self, off_for_s):
         self._power_back.due_us = self.timeline.now_us + max(1, _us(off_for_s))
         if self.powered:
-            self.powered = False
+            self.powered = self.in_boot_loader = False
             self.end_cpu(PowerCut("supply cut"), PWRON_RESET)
             self.external.lose_supply()
 
@@ -357,6 +360,12 @@ class World:
     def reset_cpu(self):
         """`machine.reset()`."""
         self.end_cpu(CpuReset("reset"), WDT_RESET)  # on the RP2040 it is the watchdog that does it
+        self.timeline.touch()
+
+    def enter_boot_loader(self):
+        """`machine.bootloader()`: no firmware runs any more, until the power has been off."""
+        self.in_boot_loader = True
+        self.end_cpu(CpuReset("boot loader"), WDT_RESET)
         self.timeline.touch()
 
     # Wires between the parts

@@ -1,11 +1,11 @@
-"""The log's own region of the flash. Interrupts are off while a sector of it is erased, for 45 to 400 ms."""
+"""A region of the flash: the log, or the vault. Interrupts are off while a sector is erased, for 45 to 400 ms."""
 
 from micropython import const
 
 _ERASE = const(6)
 
 
-class LogFlash:
+class HeldFlash:
     """Block device over `flash` (rp2.Flash). `contacts` are told when their interrupts are held back."""
 
     def __init__(self, flash, contacts):

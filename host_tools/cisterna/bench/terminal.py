@@ -1,4 +1,4 @@
-"""A pseudo-terminal of this computer that stands for the board's USB serial port."""
+"""A pseudo-terminal of this computer that stands for a serial port of a simulated board."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 import tty
 
 _CHUNK = 4096
-_LOOK_S = 0.02  # how often to look whether somebody has opened a port that nobody has open
+LOOK_S = 0.02  # how often to look whether somebody has opened a port that nobody has open
 
 
 class Terminal:
@@ -29,17 +29,14 @@ class Terminal:
         """True while a program has it open."""
         return not any(event & select.POLLHUP for _, event in self._poll.poll(0))
 
-    def wait(self, seconds: float, listen: bool) -> None:
-        """For so long, or until a program writes. One that opens the port makes no sign: it is looked for."""
-        if listen:
-            select.select([self._master], [], [], seconds)
-        else:
-            time.sleep(min(seconds, _LOOK_S))
+    def fileno(self) -> int:
+        """For `select`."""
+        return self._master
 
-    def read(self) -> bytes:
+    def read(self, most: int = _CHUNK) -> bytes:
         """What programs have written; empty when there is nothing, or nobody."""
         try:
-            return os.read(self._master, _CHUNK)
+            return os.read(self._master, most)
         except (BlockingIOError, OSError):
             return b""
 
@@ -51,9 +48,25 @@ class Terminal:
             return 0
 
     def make_raw(self) -> None:
-        """The system sets a port that was closed back to line by line with echo, which no serial port does."""
+        """The system sets a port that was closed back to line by line with echo, which no serial port does.
+
+        At once: the other ways wait until what the program has written was read, which only this process does.
+        """
         with contextlib.suppress(termios.error):
-            tty.setraw(self._master)
+            tty.setraw(self._master, termios.TCSANOW)
 
     def close(self) -> None:
         os.close(self._master)
+
+
+def wait(seconds: float, listening: list[Terminal], all_open: bool) -> None:
+    """For so long, or until a program writes to one of `listening`, which programs have open.
+
+    all_open: nobody needs to be looked for. A program that opens a port makes no sign.
+    """
+    if not all_open:
+        seconds = min(seconds, LOOK_S)
+    if listening:
+        select.select(listening, [], [], seconds)
+    else:
+        time.sleep(seconds)

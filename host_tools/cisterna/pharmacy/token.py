@@ -1,0 +1,221 @@
+"""A private key on a token or smart card, by PKCS#11: it signs there and never leaves it.
+
+The key is named by a URI of RFC 7512, `pkcs11:token=Clinic;object=rossi`.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, unquote_to_bytes
+
+from cisterna.errors import CisternaError
+from cisterna.pharmacy import keys
+from cisterna.pharmacy.passphrase import Secret
+
+MODULE_VARIABLE = "CISTERNA_PKCS11_MODULE"
+
+_SCHEME = "pkcs11:"
+_KNOWN = ("token", "serial", "object", "id", "type")
+_SAID = {  # by the name of the error of the library
+    "PinIncorrect": "the PIN is wrong; most tokens lock themselves after a few wrong ones",
+    "PinLocked": "the PIN is locked after too many wrong ones; unlock it with the token's own tool",
+    "PinExpired": "the PIN has expired; set a new one with the token's own tool",
+    "PinInvalid": "the PIN has a character that the token does not take",
+    "PinLenRange": "the PIN is too short or too long for this token",
+    "UserPinNotInitialized": "the token has no PIN yet; set one with the token's own tool",
+    "NoSuchToken": "there is no such token; is it plugged in?",
+    "TokenNotPresent": "the token is gone",
+    "DeviceRemoved": "the token is gone",
+    "MultipleTokensReturned": "several tokens are called so; add serial=... to the URI",
+    "MechanismInvalid": "the token cannot sign by RSA PKCS#1 v1.5 with SHA-256",
+}
+
+
+class TokenError(CisternaError):
+    """The token, its key or its PIN is not as it must be."""
+
+
+class TokenBroken(TokenError):
+    """The token or its library did not do what it was told."""
+
+    exit_status = 70
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a key is: what its URI says. None: not stated."""
+
+    uri: str
+    token: str | None = None
+    serial: bytes | None = None
+    object: str | None = None
+    id: bytes | None = None
+    module: str | None = None
+
+
+class TokenKey:
+    """A key of an open session with a token."""
+
+    def __init__(self, key: Any, uri: str):
+        self._key = key
+        self._uri = uri
+        with _errors_of(uri):
+            self.modulus_hex = _modulus_hex(key, uri)
+
+    def __repr__(self) -> str:
+        return f"<key {self._uri}>"
+
+    def sign(self, data: bytes) -> bytes:
+        from pkcs11 import Mechanism
+
+        with _errors_of(self._uri):
+            signature = self._key.sign(data, mechanism=Mechanism.SHA256_RSA_PKCS)
+        if not keys.is_signature(data, signature, self.modulus_hex):
+            raise TokenBroken(f"{self._uri}: what the token made is no signature by its own public key")
+        return signature
+
+
+def place(uri: str) -> Place:
+    """Reads a URI of RFC 7512. TokenError for what is not understood: a key is never found by half a name."""
+    path, _, query = uri.removeprefix(_SCHEME).partition("?")
+    stated = _pairs(uri, path, ";")
+    asked = _pairs(uri, query, "&")
+    if "pin-value" in asked:
+        raise TokenError("pkcs11 URI: pin-value shows the PIN to everybody; use --passphrase-file")
+    for key in [*stated, *asked]:
+        if key not in _KNOWN and key != "module-path":
+            raise TokenError(f"{uri}: unknown {key}; allowed: {', '.join(_KNOWN)}, and ?module-path=")
+    if stated.get("type", "private") != "private":
+        raise TokenError(f"{uri}: type held {stated['type']}; allowed: private")
+    if not {"token", "serial"} & stated.keys() or not {"object", "id"} & stated.keys():
+        raise TokenError(f"{uri}: names no key; allowed: pkcs11:token=TOKEN;object=KEY (or serial=..., id=...)")
+    return Place(
+        uri,
+        token=_text(stated.get("token")),
+        serial=_bytes(stated.get("serial")),
+        object=_text(stated.get("object")),
+        id=_bytes(stated.get("id")),
+        module=_text(asked.get("module-path")),
+    )
+
+
+@contextlib.contextmanager
+def opened(uri: str, secret: Secret, module: str | None = None) -> Iterator[TokenKey]:
+    """The key a URI names, while the block runs. secret: asked for the PIN, unless the token has its own keys.
+
+    module: path of the token's PKCS#11 library; `?module-path=` of the URI is the next to count.
+    """
+    at = place(uri)
+    found = _token(at, module)
+    from pkcs11 import PROTECTED_AUTH, ObjectClass, TokenFlag
+
+    has_keypad = TokenFlag.PROTECTED_AUTHENTICATION_PATH in found.flags
+    pin = PROTECTED_AUTH if has_keypad else secret(f"PIN of the token {found.label}")
+    with _errors_of(uri):
+        session = found.open(user_pin=pin)
+    with contextlib.closing(session):
+        with _errors_of(uri):
+            key = _key(session, at, ObjectClass.PRIVATE_KEY)
+        yield TokenKey(key, uri)
+
+
+def modulus_hex(uri: str, module: str | None = None) -> str:
+    """The modulus (768 hex digits) of the public key beside the private one; needs no PIN."""
+    at = place(uri)
+    found = _token(at, module)
+    from pkcs11 import ObjectClass
+
+    with _errors_of(uri), contextlib.closing(found.open()) as session:
+        return _modulus_hex(_key(session, at, ObjectClass.PUBLIC_KEY), uri)
+
+
+def _token(at: Place, module: str | None) -> Any:
+    path = module or at.module
+    if not path:
+        raise TokenError(
+            f"{at.uri}: which PKCS#11 library? Use --module or {MODULE_VARIABLE}, "
+            "as /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
+        )
+    try:
+        import pkcs11
+    except ImportError:
+        raise TokenError(
+            "tokens need the extra `token`: pip install 'cisterna[token]' (where there is no wheel of "
+            "python-pkcs11 for this platform, it is compiled and needs a C compiler)"
+        ) from None
+    try:
+        library = pkcs11.lib(path)
+    except (pkcs11.PKCS11Error, RuntimeError) as error:
+        raise TokenError(f"PKCS#11 library {path}: cannot be loaded: {error or type(error).__name__}") from None
+    with _errors_of(at.uri):
+        return library.get_token(token_label=at.token, token_serial=at.serial)
+
+
+def _key(session: Any, at: Place, kind: Any) -> Any:
+    from pkcs11 import Attribute, KeyType
+
+    asked = {Attribute.LABEL: at.object, Attribute.ID: at.id}
+    asked = {attribute: value for attribute, value in asked.items() if value is not None}
+    # All of them, then a look at how many: a search that is left half done complains when the session is closed.
+    found = list(session.get_objects({Attribute.CLASS: kind, Attribute.KEY_TYPE: KeyType.RSA, **asked}))
+    if len(found) != 1:
+        raise TokenError(
+            f"{at.uri}: several keys are called so; add id=... to the URI"
+            if found
+            else f"{at.uri}: the token holds no RSA key that is called so"
+        )
+    return found[0]
+
+
+def _modulus_hex(key: Any, uri: str) -> str:
+    from pkcs11 import Attribute
+
+    modulus = int.from_bytes(key[Attribute.MODULUS], "big")
+    exponent = int.from_bytes(_exponent(key), "big")
+    if modulus.bit_length() != keys.BITS or exponent != keys.EXPONENT:
+        held = f"RSA-{modulus.bit_length()}, exponent {exponent}"
+        raise TokenError(f"{uri}: held {held}; allowed: RSA-{keys.BITS} with exponent {keys.EXPONENT}")
+    return f"{modulus:x}"
+
+
+def _exponent(key: Any) -> bytes:
+    """Of a private key it need not be there (PKCS#11, 2.1.3); a wrong one shows when a signature is checked."""
+    from pkcs11 import Attribute, AttributeTypeInvalid
+
+    try:
+        return key[Attribute.PUBLIC_EXPONENT]
+    except AttributeTypeInvalid:
+        return keys.EXPONENT.to_bytes(3, "big")
+
+
+@contextlib.contextmanager
+def _errors_of(uri: str) -> Iterator[None]:
+    """An error of the library becomes one line. Known ones are the person's to mend, others the token's."""
+    from pkcs11 import PKCS11Error
+
+    try:
+        yield
+    except PKCS11Error as error:
+        name = type(error).__name__
+        if name in _SAID:
+            raise TokenError(f"{uri}: {_SAID[name]}") from None
+        raise TokenBroken(f"{uri}: the token said {name} {error}".rstrip()) from None
+
+
+def _pairs(uri: str, text: str, mark: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for part in filter(None, text.split(mark)):
+        key, equals, value = part.partition("=")
+        if not equals or key in pairs:
+            raise TokenError(f"{uri}: cannot read {part!r}; allowed: each of {', '.join(_KNOWN)} once, as key=value")
+        pairs[key] = value
+    return pairs
+
+
+def _text(value: str | None) -> str | None:
+    return None if value is None else unquote(value)
+
+
+def _bytes(value: str | None) -> bytes | None:
+    return None if value is None else unquote_to_bytes(value)

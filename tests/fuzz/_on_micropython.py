@@ -1,0 +1,244 @@
+"""Runs under MicroPython: the whole pump on the simulated board, and damaged lines and documents without end.
+
+Arguments: a JSON file of what to start from (see test_fuzz.py), how many lines, how many documents of each kind. One
+line goes out with the pump's challenge and one comes in with the signed log-on; the last line is a JSON object of what
+was seen. It ends with an error at the first thing that must not be.
+"""
+
+import gc
+import json
+import sys
+from binascii import crc32, hexlify, unhexlify
+from hashlib import sha256
+
+import machine
+from main import Loop
+from pump import library_document, line, people, prescription, provisioning
+from pump.refusal import Refused
+from world import World
+
+MASK = 0x3FFFFFFF
+LETTERS = b'0123456789"{}[]:,.-eE\\tn'  # what the grammar is made of
+REPORTS = 8  # looks at the memory, evenly spread
+FRAMES_A_LIFE = 100_000  # until log-on is opened again, so that its parsers are reached
+
+
+class Dice:
+    """A linear congruential generator, of which the upper bits are used."""
+
+    def __init__(self, seed):
+        self._state = seed
+
+    def below(self, n):
+        self._state = (self._state * 1103515245 + 12345) & MASK
+        return (self._state >> 8) % n
+
+
+def mutated(original, dice):
+    """A copy with one to three damages."""
+    data = original
+    for _ in range(1 + dice.below(3)):
+        if not data:
+            break
+        at, kind = dice.below(len(data)), dice.below(8)
+        if kind == 0:
+            data = data[:at] + bytes([data[at] ^ 1 << dice.below(8)]) + data[at + 1 :]
+        elif kind == 1:
+            data = data[:at] + bytes([dice.below(256)]) + data[at + 1 :]
+        elif kind == 2:
+            data = data[:at] + data[at + 1 + dice.below(8) :]
+        elif kind == 3:
+            data = data[:at] + bytes([dice.below(256)]) + data[at:]
+        elif kind == 4:
+            data = data[: at + 1 + dice.below(40)] + data[at:]
+        elif kind == 5:
+            to = at + dice.below(len(data) - at)
+            data = data[:at] + data[to : to + 1] + data[at + 1 : to] + data[at : at + 1] + data[to + 1 :]
+        elif kind == 6:
+            data = data[:at]
+        else:
+            letter = dice.below(len(LETTERS))
+            data = data[:at] + LETTERS[letter : letter + 1] + data[at + 1 :]
+    return data
+
+
+def boot(config):
+    world = World(config)
+    world.timeline.limit_us = 1 << 60
+    world.boot()
+    machine.attach(world)
+    from board import Board
+
+    loop = Loop(Board())
+    loop.power_up()
+    world.watchdog.stop()  # no turn of the loop feeds it here
+    return world, loop
+
+
+def standing(pump):
+    """All that a line may not change."""
+    core, intake = pump.core, pump.intake
+    return (
+        core.state, core.sequence, core.rx, core.needs_rx, core.started, core.primed, core.reservoir.fill_nl,
+        intake.staged, intake.staged_order, core.clock_offset_s, pump.trust.people_number, pump.trust.library_number,
+        pump.trust.provisioning, pump.access.role, pump.access.session, pump.enrolment.is_waiting,
+        pump.wants_boot_loader, pump.core.motion.flying, core.ledger.booked_nl(), pump.prime_is_armed(),
+    )  # fmt: skip
+
+
+def memory(world):
+    gc.collect()
+    written = sum(sector is not None for sector in world.flash.sectors)
+    return gc.mem_alloc() - written * 4096  # what the simulated flash holds is no memory of the pump
+
+
+def reply_of(said):
+    """The object in an answer line, which must be whole."""
+    assert said[-1:] == b"\n" and said[-9:-1] == b"%08x" % crc32(said[:-10]), said
+    return json.loads(said[said.find(b" ") : -10])
+
+
+def log_on(server):
+    """Logs on as the clinician; the host signs. Returns the next line number and the session."""
+    asked = server.answer(line.seal(1, b'{"id":1,"method":"access.challenge","params":{"person":"clinician"}}'))
+    print(reply_of(asked)["result"]["challenge"])
+    params = sys.stdin.readline().strip().encode()
+    said = server.answer(line.seal(2, b'{"id":2,"method":"access.log_on","params":' + params + b"}"))
+    return reply_of(said)["result"]["session"], params
+
+
+def token(seed, links, n):
+    chained = unhexlify(seed)
+    for _ in range(links - n):
+        chained = sha256(chained).digest()
+    return hexlify(chained).decode()
+
+
+def lines_to_damage(start, session, log_on_params):
+    """A good body of every method. Their tokens have been used: whoever sends them again sends nothing new."""
+    auth = ',"auth":"%s.1.%s"' % (session, token(start["seed"], start["links"], 1))
+    bodies = []
+    for number, (method, params) in enumerate(start["requests"]):
+        text = '{"jsonrpc":"2.0","id":%d,"method":"%s","params":%s' % (100 + number, method, json.dumps(params))
+        bodies.append((text + auth + "}").encode())
+    bodies.append(b'{"id":2,"method":"access.log_on","params":' + log_on_params + b"}")
+    return bodies
+
+
+def fuzz_lines(world, loop, start, count, dice):
+    """Not one of `count` damaged lines may stop the server, be answered with nothing, or change anything."""
+    server, pump = loop._server, loop.pump
+    session, params = log_on(server)
+    used = '{"id":3,"method":"clock.set","params":{"utc_s":1},"auth":"%s.1.%s"}' % (
+        session, token(start["seed"], start["links"], 1),
+    )  # fmt: skip
+    assert b"clock_range" in server.answer(line.seal(3, used.encode()))  # in role, and its token is spent
+    assert pump.access.role
+    bodies = lines_to_damage(start, session, params)
+    before = standing(pump)
+    codes, memories, number = {}, [], 200_000_000
+    for k in range(count):
+        body = bodies[dice.below(len(bodies))]
+        number += 2
+        good = line.seal(number, body)
+        if dice.below(2):
+            checked = mutated(good[:-10], dice)
+            whole = checked + b" %08x\n" % crc32(checked)
+        else:
+            whole = mutated(good, dice)
+        if whole.rstrip(b"\r\n") == good.rstrip(b"\n") or whole[:2] == b"1 ":
+            continue  # damages that undid each other; a new connection, which ends the session
+        reply = reply_of(server.answer(whole))
+        code = reply["error"]["data"]["code"] if "error" in reply else "answered"
+        codes[code] = codes.get(code, 0) + 1
+        if code == "line_out_of_order":  # a number was taken for a very high one
+            server._order = line.Order()
+        if pump.access.role != 1:
+            raise AssertionError("logged off by %r" % whole)
+        if standing(pump) != before:
+            raise AssertionError("changed by %r" % whole)
+        if k % FRAMES_A_LIFE == 0:
+            pump.core.access_closed_until_s = 0
+        if k % (count // REPORTS) == 0:
+            memories.append(memory(world))
+    memories.append(memory(world))
+    return {"codes": codes, "memory": memories}
+
+
+def fuzz_documents(parse, original, is_same, count, dice):
+    """(accepted, refused): each damaged document ends as exactly what it says, or as Refused."""
+    accepted = refused = 0
+    for _ in range(count):
+        document = mutated(original, dice)
+        try:
+            parsed = parse(document)
+        except Refused:
+            refused += 1
+            continue
+        accepted += 1
+        if not is_same(document, parsed):
+            raise AssertionError("accepted, but not exactly: %r" % document)
+    return accepted, refused
+
+
+def rx_is_exact(document, rx):
+    """Written again from what was understood, it is the same but for blanks between the words and the order of keys."""
+    said = rx.values()
+    said["flow_nl_per_h"] = rx.flow_stated_nl_per_h
+    for key in rx.zeros:
+        said[key] = 0
+    return json.loads(document) == said
+
+
+def fuzz_signed(trust, start, count, dice):
+    """Not one of `count` damaged prescriptions is admitted with the signatures of the original."""
+    original = start["rx"]["document"].encode()
+    codes = {}
+    for _ in range(count):
+        document = mutated(original, dice)
+        if document == original:
+            continue
+        try:
+            prescription.admit(document, start["rx"]["signatures"], None, trust, 0, None)
+        except Refused as why:
+            codes[why.code] = codes.get(why.code, 0) + 1
+            continue
+        raise AssertionError("admitted: %r" % document)
+    return codes
+
+
+def people_are_exact(document, found):
+    listed = [json.loads(row) for row in document.split(b"\n")[1:-1]]
+    return listed == [{"name": one.name, "roles": " ".join(one.roles), "key": one.key} for one in found.persons]
+
+
+def library_is_exact(document, found):
+    return len(found.entries) == len(document.split(b"\n")) - 2 + len(library_document.TEST_FLUID)
+
+
+def block_is_exact(document, known):
+    said = json.loads(document)
+    return (said["serial"], said["bench"], int(said["authority"], 16)) == (known.serial, known.bench, known.authority)
+
+
+def main(path, lines, documents):
+    with open(path) as file:
+        start = json.loads(file.read())
+    dice = Dice(start["dice"])
+    world, loop = boot(start["config"])
+    seen = fuzz_lines(world, loop, start, lines, dice)
+    held = memory(world)
+    rx = start["rx"]["document"].encode()
+    seen["prescriptions"] = fuzz_documents(prescription.parse, rx, rx_is_exact, documents, dice)
+    seen["signed"] = fuzz_signed(loop.pump.trust, start, documents // 10, dice)
+    tenth = documents // 10
+    seen["people"] = fuzz_documents(people.parse, start["people"].encode(), people_are_exact, tenth // 4, dice)
+    library = start["library"].encode()
+    seen["library"] = fuzz_documents(library_document.parse, library, library_is_exact, tenth, dice)
+    block = start["block"].encode()
+    seen["blocks"] = fuzz_documents(provisioning.parse_text, block, block_is_exact, tenth, dice)
+    seen["documents_memory"] = memory(world) - held
+    print(json.dumps(seen))
+
+
+main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

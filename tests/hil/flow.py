@@ -1,0 +1,256 @@
+"""A pump's first day with a clinic: who it belongs to, who its people are, what they have it do; on any target."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from cisterna.bench.target import Target
+from cisterna.errors import PumpRefused
+from cisterna.link import procedures
+from cisterna.link.pump import Pump
+from cisterna.link.records import Chain
+from cisterna.link.transport import TargetTransport
+from cisterna.pharmacy import documents, keys, provision, rx_files, sign, sources
+from pump.pump import STATES
+
+SERIAL = "CB-0042"
+PEOPLE = {  # the bench keys, in the hands of four people
+    "rossi": ("prescriber", "prescriber"),
+    "weber": ("second", "second"),
+    "okafor": ("clinician", "clinician"),
+    "lind": ("service", "service"),
+}
+RX: dict[str, Any] = {
+    "drug": "morphine",
+    "concentration_ug_per_ml": 500,
+    "route": "intrathecal",
+    "site": "lumbar",
+    "basal_ug_per_day": 500,
+    "bolus_ug": 50,
+    "bolus_duration_s": 120,
+    "lockout_s": 1800,
+    "max_boluses_per_24h": 5,
+    "limit_24h_ug": 800,
+    "syringe": "bd-10",
+    "fill_ul": 10_000,
+    "deadspace_ul": 100,
+    "compliance_nl_per_kpa": 2_000,
+}
+CONFIG = {
+    "seed": 4,
+    "rtc_unix_s": 1_800_000_000,
+    "pump": {"syringe": "bd-10", "fill_ml": 10.0, "deadspace_ul": 100, "compliance_ul_per_kpa": 2.0},
+    "drug": "morphine",
+    "concentration_ug_per_ml": 500,
+}
+ROTOR_JUMP_UL = 1.5  # when its current goes or comes: two full steps [the contract's mechanical error]
+BOOT_MS = 10_000
+PRIME_MS = 90_000
+BOLUS_MS = 150_000
+
+
+@dataclass
+class Clinic:
+    """The people, their keys, and the pump as they reach it over its line."""
+
+    target: Target
+    keys: keys.Keys
+    pump: Pump
+    told: list[str] = field(default_factory=list)
+    sequence: int = 0
+
+    def key(self, name: str) -> keys.Signer:
+        return getattr(self.keys, PEOPLE[name][1])
+
+    def logged_on(self, name: str, role: str) -> Any:
+        return self.pump.logged_on(name, self.key(name), role)
+
+    def wait(self, ms: int) -> None:
+        self.target.run_until(self.target.now_ms + ms)
+
+    def press(self, button: str, hold_ms: int = 200) -> None:
+        self.target.act("press", button=button, hold_ms=hold_ms, count=1, gap_ms=300)
+        self.wait(hold_ms + 500)
+
+    def hold_start(self, told: str = "") -> None:
+        self.told.append(told)
+        self.press("start", 2_500)
+
+    def documents(self, number: int) -> tuple[str, str]:
+        """The people and the library, as the authority signs them."""
+        persons = [{"name": name, "roles": [role], "key": self.key(name).modulus_hex}
+                   for name, (role, _) in PEOPLE.items()]  # fmt: skip
+        drugs = sources.library(sources.BENCH_LIBRARY)
+        return (
+            documents.people(number=number, clinic="Ward 3", persons=persons),
+            documents.library(number=number, title="Ward 3", drugs=drugs),
+        )
+
+    def signed(self, text: str) -> str:
+        return sign.signature_hex(text, self.keys.authority)
+
+    def prescription(self, serial: str = SERIAL, **changes: Any) -> rx_files.RxFile:
+        """Written by one, signed by two."""
+        self.sequence += 1
+        values = {**RX, **changes}
+        text = documents.prescription(values, serial=serial, patient="P-1", sequence=self.sequence)
+        rx = rx_files.new(text)
+        for role, name in (("prescriber", "rossi"), ("second", "weber")):
+            rx = rx_files.add_signature(rx, role, name, self.key(name))
+        return rx
+
+    def refused(self, do: Callable[[], Any]) -> str:
+        """The pump's word for why it would not."""
+        with pytest.raises(PumpRefused) as caught:
+            do()
+        return caught.value.code
+
+
+def begin(target: Target) -> Clinic:
+    """A new pump, just unpacked: it knows nobody."""
+    target.start(CONFIG)
+    target.run_until(BOOT_MS)
+    return Clinic(target, keys.bench_keys(), Pump(TargetTransport(target)))
+
+
+def enrol(clinic: Clinic) -> None:
+    """Owner, people, drugs; each in its order, each only once."""
+    pump, authority = clinic.pump, clinic.keys.authority
+    people, library = clinic.documents(number=1)
+    hello = pump.connect()
+    assert (hello["serial"], hello["people"], hello["self_test"]) == (None, None, "passed")
+    load_people = lambda: procedures.load_document(pump, "people", people, clinic.signed(people))  # noqa: E731
+    assert clinic.refused(load_people) == "document_not_provisioned"
+
+    block = provision.block_text(SERIAL, authority.modulus_hex, bench=False)
+    fingerprint = keys.fingerprint(authority.modulus_hex)
+    assert procedures.provision(pump, SERIAL, block, fingerprint, clinic.hold_start)
+    assert not procedures.provision(pump, SERIAL, block, fingerprint, clinic.hold_start)
+    assert len(clinic.told) == 1 and SERIAL in clinic.told[0]
+    assert clinic.refused(lambda: pump.command("provision.load", {"block": block})) == "provisioning_done"
+
+    forged = sign.signature_hex(people, clinic.keys.service)
+    assert clinic.refused(lambda: procedures.load_document(pump, "people", people, forged)) == "people_signature"
+    assert load_people() == 1
+    load_library = lambda: procedures.load_document(pump, "library", library, clinic.signed(library))  # noqa: E731
+    assert clinic.refused(load_library) == "session_none"
+    with clinic.logged_on("lind", "service"):
+        assert load_library() == 1
+        assert clinic.refused(load_library) == "library_rollback"
+    hello = pump.connect()
+    assert (hello["people"], hello["library"], hello["library_source"]) == (1, 1, "document")
+
+
+def prescribe(clinic: Clinic) -> None:
+    """By two people, loaded by a third, confirmed by a finger."""
+    pump = clinic.pump
+    other = clinic.prescription(serial="CB-0043").call()
+    early = clinic.prescription().call()
+    rx = clinic.prescription()
+    assert clinic.refused(lambda: procedures.load_prescription(pump, rx.call())) == "session_none"
+    with clinic.logged_on("lind", "service"):
+        assert clinic.refused(lambda: procedures.load_prescription(pump, rx.call())) == "role"
+    with clinic.logged_on("okafor", "clinician"):
+        one_hand = rx.model_copy(update={"signatures": rx.signatures.model_copy(update={"second": None})}).call()
+        assert clinic.refused(lambda: procedures.load_prescription(pump, one_hand)) == "rx_unsigned"
+        both_hands = rx.call()
+        both_hands["signatures"]["second"] = both_hands["signatures"]["prescriber"]
+        assert clinic.refused(lambda: procedures.load_prescription(pump, both_hands)) == "person_role"
+        edited = rx.call()
+        edited["document"] = edited["document"].replace('"bolus_ug":50', '"bolus_ug":51')
+        assert clinic.refused(lambda: procedures.load_prescription(pump, edited)) == "rx_signature"
+        assert clinic.refused(lambda: procedures.load_prescription(pump, other)) == "rx_serial"
+        loaded = procedures.load_prescription(pump, rx.call())
+        assert loaded.values["bolus_ug"] == 50 and loaded.hash8 == sign.hash8(rx.document)
+        assert pump.state()["rx"] is None  # loaded is not confirmed
+        clinic.hold_start()
+        procedures.wait_confirmed(pump, loaded.hash8, wait_s=5)
+        assert clinic.refused(lambda: procedures.load_prescription(pump, rx.call())) == "rx_sequence"
+        assert clinic.refused(lambda: procedures.load_prescription(pump, early)) == "rx_sequence"
+
+
+def treat(clinic: Clinic) -> None:
+    """Fill the line, connect, start at the key; a press of the patient's; a clinician's bolus; pause; stop."""
+    pump, target = clinic.pump, clinic.target
+    with clinic.logged_on("okafor", "clinician"):
+        assert clinic.refused(lambda: pump.command("prime", {})) == "prime_connected"
+        pump.command("prime", {"disconnected": True})
+    assert target.truth()["pumped_ul"] == 0  # nothing moves by the link
+    clinic.press("start")
+    clinic.wait(PRIME_MS)
+    assert pump.state()["primed"]
+    target.act("connect")
+    clinic.press("start")
+    target.act("mark_start")
+    assert pump.state()["state"] == "infusing"
+
+    clinic.press("pca", 300)
+    assert pump.state()["state"] == "bolus"
+    clinic.wait(BOLUS_MS)
+    state = pump.state()
+    assert state["state"] == "infusing" and 99_000 < state["booked"]["pca_nl"] <= 100_000
+
+    order(clinic, ug=20, reason="lockout")
+    clinic.wait(1_800_000)
+    order(clinic, ug=20, reason=None)
+    with clinic.logged_on("okafor", "clinician"):
+        assert procedures.pause(pump) == "stopped"
+    clinic.press("start")
+    assert pump.state()["state"] == "infusing"  # and the bolus does not come back
+    with clinic.logged_on("okafor", "clinician"):
+        assert procedures.stop(pump) == "stopped"
+        assert pump.ask("hello")["session"] == {"person": "okafor", "role": "clinician"}
+    clinic.press("start")
+    state = pump.state()
+    assert (state["state"], state["needs_rx"]) == ("stopped", True)
+    assert pump.ask("hello")["session"] is None
+
+
+def order(clinic: Clinic, ug: int, reason: str | None) -> None:
+    """A clinician's bolus: signed by the prescriber, given by a finger, if the pump can give it at all."""
+    pump = clinic.pump
+    clinic.sequence += 1
+    rx = pump.state()["rx"]
+    text = documents.clinician_bolus(serial=SERIAL, sequence=clinic.sequence, rx=rx, ug=ug, over_s=600)
+    call = {"document": text, **sign.signed_by("rossi", text, clinic.key("rossi"))}
+    with clinic.logged_on("okafor", "clinician"):
+        answer = pump.command("bolus.clinician", call)
+        assert clinic.refused(lambda: pump.command("bolus.clinician", call)) == "order_sequence"
+    assert (answer["staged"], answer["reason"]) == (reason is None, reason)
+    assert pump.state()["state"] == "infusing"  # ordered is not given
+    if reason is None:
+        clinic.press("start")
+        assert pump.state()["state"] == "bolus"
+
+
+def read_back(clinic: Clinic) -> Chain:
+    """The log tells who did what, and hangs together."""
+    chain = procedures.read_log(clinic.pump)
+    assert chain.verified
+    people = list(PEOPLE)
+    rx = [record.payload for record in chain.records if record.name == "rx_signed"]
+    assert [(people[one["prescriber"] - 1], people[one["second"] - 1], people[one["loaded_by"] - 1]) for one in rx] == [
+        ("rossi", "weber", "okafor")
+    ]
+    names = [record.name for record in chain.records]
+    for name in ("provisioned", "document", "log_on", "log_off", "command", "rx_refused", "rx_confirm", "prime",
+                 "bolus_start", "bolus_end", "clinician_decision", "rx_end"):  # fmt: skip
+        assert name in names, name
+    states = [STATES[record.payload["to_state"]] for record in chain.records if record.name == "state"]
+    assert states.count("infusing") >= 3 and states[-1] == "stopped"
+    return chain
+
+
+def whole(target: Target) -> None:
+    """All of it, and what the world says of it: no more was given than the pump has booked."""
+    clinic = begin(target)
+    enrol(clinic)
+    prescribe(clinic)
+    treat(clinic)
+    read_back(clinic)
+    truth, state = target.truth(), clinic.pump.state()
+    assert truth["firmware_error"] is None, json.dumps(truth["firmware_error"])
+    given_ul, booked_ul = truth["pumped_ul"], state["booked_nl"] / 1000
+    assert 0 < given_ul <= booked_ul + ROTOR_JUMP_UL, (given_ul, booked_ul)

@@ -1,0 +1,351 @@
+"""A simulated pump in real time on a pseudo-terminal, and every command that talks to one over it."""
+
+import contextlib
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+import tty
+
+import pytest
+from cisterna import paths
+from cisterna.link.client import Requests
+from cisterna.link.pump import Pump
+from cisterna.link.records import Chain
+from cisterna.link.transport import SerialTransport
+from cisterna.pharmacy import documents, files, keys, rx_files
+from hil.live import SERIAL, LivePump, clinic, provisioning, until
+
+
+@pytest.fixture
+def pump(tmp_path):
+    pump = LivePump(tmp_path, "--bench", "--serial", SERIAL)
+    yield pump
+    pump.end()
+
+
+ACK = 4  # of the key records
+AS_CLINICIAN = ("--by", "clinician", "--key", "bench:clinician")
+AS_SERVICE = ("--by", "service", "--key", "bench:service")
+
+FLUID = {
+    "drug": "test-fluid", "concentration_ug_per_ml": 1000, "route": "intrathecal", "site": "lumbar",
+    "basal_ug_per_day": 14400, "bolus_ug": 100, "bolus_duration_s": 120, "lockout_s": 1800,
+    "limit_1h_ug": 1200, "limit_4h_ug": 2650, "limit_24h_ug": 20000,
+    "syringe": "bd-10", "fill_ul": 10000, "deadspace_ul": 50, "compliance_nl_per_kpa": 9000,
+}  # fmt: skip
+
+
+def prescription(path, serial=SERIAL, signed_by=("prescriber", "second"), sequence=1, **changes) -> str:
+    """Path of a prescription that these people of the bench have signed."""
+    text = documents.prescription({**FLUID, **changes}, serial=serial, patient="bench", sequence=sequence)
+    rx = rx_files.new(text)
+    for role in signed_by:
+        rx = rx_files.add_signature(rx, role, role, getattr(keys.bench_keys(), role))
+    files.write(path, rx.call(), replace=True)
+    return str(path)
+
+
+# --- looking
+
+
+def test_the_only_pump_is_found_and_says_what_it_is(pump):
+    said = json.loads(pump.done("status", "--json"))
+    assert said["hello"]["serial"] == SERIAL and said["hello"]["board"] == "unix"
+    assert said["state"]["state"] == "stopped"
+    for address in ("unix:", f"unix:{SERIAL}", pump.link):
+        assert f"{SERIAL} (bench)  STOPPED" in pump.done("status", address)
+
+
+def test_time_goes_on_as_on_the_wall(pump):
+    pump.status()  # the bench keys may have to be made first
+    began_s, before = time.monotonic(), pump.status()["state"]
+    time.sleep(2)
+    after, took_s = pump.status()["state"], time.monotonic() - began_s
+    passed_s = after["mono_s"] - before["mono_s"] + (after["mono_ms"] - before["mono_ms"]) / 1000
+    assert 1 <= passed_s <= took_s + 0.1  # a slow computer loses time, none gains it
+
+
+def test_watch_goes_on_through_a_pump_that_is_restarted(tmp_path):
+    """A lost link is shown, comes back by itself, and Ctrl-C is no failure."""
+    pump = LivePump(tmp_path, "--bench", "--state", str(tmp_path / "state"))
+    watch = pump.start("watch", "unix:", "--every", "0.1", "--json")
+    looks = (json.loads(line) for line in watch.stdout)
+    first = next(looks)
+    pump.cut_power()
+    lost = next(look for look in looks if look["lost"])
+    pump.switch_on()
+    back = next(look for look in looks if look["state"])
+    watch.send_signal(signal.SIGINT)
+    watch.stdout.read()
+    assert watch.wait(10) == 0 and watch.stderr.read() == ""
+    assert first["state"]["boot"] == 1 and lost["state"] is None and back["state"]["boot"] == 2
+    assert pump.end() == 0
+
+
+def test_the_log_is_read_whole_and_verified(pump, tmp_path):
+    out = tmp_path / "log.jsonl"
+    said = json.loads(pump.done("log", "unix:", "--out", str(out), "--json"))
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert said["verified"] and said["problems"] == [] and said["records"] == len(lines) >= 3
+    assert [line["seq"] for line in lines] == list(range(len(lines)))
+    assert lines[0]["type"] == "boot"
+
+
+def test_the_example_client_reads_state_and_records(pump):
+    """Fifty lines of anybody's are enough, by PROTOCOL.md."""
+    client = paths.PACKAGE / "link" / "example_client.py"
+    ran = subprocess.run([sys.executable, client, pump.link], capture_output=True, text=True, timeout=30)
+    assert ran.returncode == 0, ran.stderr
+    told, *records = ran.stdout.splitlines()
+    assert json.loads(told)["state"]["state"] == "stopped"
+    chain = Chain()
+    chain.add(bytes.fromhex("".join(records)))
+    assert chain.verified and len(records) >= 3
+    source = client.read_text().splitlines()
+    assert len(source) <= 50 and not any("cisterna" in line for line in source if "import" in line)
+
+
+def test_watch_on_a_terminal_is_a_page(pump):
+    """Drawn anew at each look; Ctrl-C leaves it with status 0."""
+    seen = b""
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "cisterna", "watch", pump.link, "--every", "0.2"],
+                  {**pump.environment, "TERM": "xterm"})  # fmt: skip
+    until_s = time.monotonic() + 20
+    while seen.count(b"STOPPED") < 3 and time.monotonic() < until_s:
+        seen += os.read(master, 4096)
+    os.write(master, b"\x03")
+    with contextlib.suppress(OSError):
+        while os.read(master, 4096):
+            pass
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(master)
+    assert seen.count(b"STOPPED") >= 3 and b"Traceback" not in seen
+
+
+# --- what cannot be
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("unix:NOBODY", "no such simulated pump"), ("rp2040:", "no such simulated pump"), ("pump", "address held"),
+     ("/dev/no-such-port", "there is no such port"), ("serial:X1", "no adapter has this serial number")],
+)  # fmt: skip
+def test_an_address_that_leads_nowhere(pump, address, said):
+    ran = pump.cisterna("status", address)
+    assert ran.returncode == 2 and said in ran.stderr and ran.stdout == "" and "Traceback" not in ran.stderr
+
+
+def test_two_pumps_have_to_be_told_apart(pump, tmp_path):
+    other = LivePump(tmp_path, "--bench", "--serial", "CB-0008")
+    ran = pump.cisterna("status", "unix:")
+    assert ran.returncode == 2 and SERIAL in ran.stderr and "CB-0008" in ran.stderr
+    assert pump.cisterna("status").returncode == 2
+    assert "CB-0008 (bench)" in pump.done("status", "unix:CB-0008")
+    assert other.end() == 0
+    assert f"{SERIAL} (bench)" in pump.done("status")
+
+
+def test_a_pump_that_was_killed_is_passed_over(pump, tmp_path):
+    other = LivePump(tmp_path, "--bench", "--serial", "CB-0008")
+    other.cut_power()
+    assert f"{SERIAL} (bench)" in pump.done("status")
+    assert len(list((tmp_path / "cisterna").glob("*.json"))) == 1
+
+
+def test_one_program_at_a_time(pump):
+    """Two that talk at once would end each other's log-on."""
+    watch = pump.start("watch", pump.link, "--json")
+    watch.stdout.readline()
+    ran = pump.cisterna("status", pump.link)
+    watch.kill()
+    watch.communicate()
+    assert ran.returncode == 2 and "another program has it open" in ran.stderr
+
+
+def test_two_emulated_pumps_do_not_share_a_state_file(tmp_path):
+    state = str(tmp_path / "state")
+    pump = LivePump(tmp_path, "--state", state)
+    ran = pump.cisterna("emulate", "--board", "unix", "--state", state)
+    assert ran.returncode == 2 and "another simulated pump has it" in ran.stderr
+    pump.end()
+    (tmp_path / "text").write_text("no state at all, but a good deal longer than nothing\n" * 100)
+    ran = pump.cisterna("emulate", "--board", "unix", "--state", str(tmp_path / "text"))
+    assert ran.returncode == 2 and "--state held" in ran.stderr
+
+
+# --- people at work
+
+
+def test_a_new_pump_is_provisioned_by_a_finger_on_it(tmp_path):
+    """Nothing that comes over the link makes a pump somebody's: START held at the pump does."""
+    pump = LivePump(tmp_path)
+    assert pump.status()["hello"]["serial"] is None
+    work = pump.start("provision", *provisioning(clinic(tmp_path)))
+    told = work.stderr.readline()
+    assert SERIAL in told and "hold START" in told
+    rows = until(lambda: [row for row in pump.display() if row.startswith("hold START ")])
+    assert rows[0] in told and SERIAL in pump.display()
+    pump.say("press start 2.5")
+    printed, complained = work.communicate(timeout=60)
+    assert work.returncode == 0, complained
+    hello = pump.status()["hello"]
+    assert (hello["serial"], hello["people"], hello["library"], hello["library_source"]) == (SERIAL, 1, 1, "document")
+    assert f"unix:{SERIAL}" in pump.cisterna("status", "unix:nobody").stderr
+    again = pump.done("provision", *provisioning(clinic(tmp_path)))
+    assert again.count("already") == 3
+    other = [SERIAL + "X" if word == SERIAL else word for word in provisioning(clinic(tmp_path))]
+    ran = pump.cisterna("provision", *other)
+    assert ran.returncode == 2 and "for good" in ran.stderr
+    pump.end()
+
+
+def test_a_prescription_is_read_back_and_confirmed_at_the_pump(pump, tmp_path):
+    """What the pump reads back is compared with what was signed; nothing is in force before START was held."""
+    path = prescription(tmp_path / "x.rx")
+    work = pump.start("rx", "load", "unix:", path, *AS_CLINICIAN)
+    told = work.stderr.readline()
+    assert "hold START" in told
+    pump.say("press start 2.5")
+    printed, complained = work.communicate(timeout=60)
+    assert work.returncode == 0, complained
+    assert "14400 ug/day" in printed and "reads back exactly what was signed" in printed
+    state = pump.status()["state"]
+    assert state["rx"] in printed and state["staged"] is None
+    assert pump.status()["hello"]["session"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"signed_by": ("prescriber",)}, "rx_"), ({"serial": "CB-9999"}, "rx_serial"),
+     ({"limit_1h_ug": 1}, "rx_basal_over_limit_1h")],
+)  # fmt: skip
+def test_a_prescription_that_the_pump_refuses(pump, tmp_path, change, code):
+    ran = pump.cisterna("rx", "load", "unix:", prescription(tmp_path / "x.rx", **change), *AS_CLINICIAN)
+    assert ran.returncode == 2 and f"the pump refused: {code}" in ran.stderr
+    assert pump.status()["state"]["staged"] is None
+
+
+def infusing(pump: LivePump, path: str) -> dict:
+    """Loads, fills the line and starts, with a clinician's fingers. The state then."""
+    work = pump.start("rx", "load", "unix:", path, *AS_CLINICIAN)
+    work.stderr.readline()
+    pump.say("press start 2.5")
+    assert work.wait(60) == 0
+    work.communicate()
+    with Pump(SerialTransport(pump.link)) as line:
+        with line.logged_on("clinician", keys.bench_keys().clinician, "clinician"):
+            line.command("prime", {"disconnected": True})
+            pump.say("press start")
+            until(lambda: line.state()["state"] == "priming")
+        until(lambda: line.state()["primed"] and line.state()["state"] == "stopped")
+        pump.say("connect")
+        pump.say("press start")
+        return until(lambda: (state := line.state())["state"] == "infusing" and state)
+
+
+def test_pause_and_stop_need_a_person(tmp_path):
+    """SEC-01: another role, another person's key, nobody: refused, and the therapy goes on."""
+    pump = LivePump(tmp_path, "--bench", "--serial", SERIAL, "--speed", "20")
+    infusing(pump, prescription(tmp_path / "x.rx"))
+    ran = pump.cisterna("pause", "unix:", "--by", "second", "--key", "bench:second")
+    assert ran.returncode == 2 and "person_role" in ran.stderr
+    ran = pump.cisterna("pause", "unix:", "--by", "clinician", "--key", "bench:service")
+    assert ran.returncode == 2 and "signature" in ran.stderr
+    assert pump.status()["state"]["state"] == "infusing"
+    assert "stopped" in pump.done("pause", "unix:", *AS_CLINICIAN)
+    assert pump.status()["state"]["needs_rx"] is False
+    pump.done("stop", "unix:", "--as", "service", *AS_SERVICE)
+    assert pump.status()["state"]["needs_rx"] is True
+    pump.end()
+
+
+def test_people_and_library_never_go_back(pump, tmp_path):
+    """A newer document is taken, an older one refused, the same one passed over."""
+    bench = keys.bench_keys()
+    clinic(tmp_path)
+    for number, said in ((2, "people 2 loaded"), (2, "people 2 is there already")):
+        old = files.read_signed(tmp_path / "ward.people", "people").document
+        text = old.replace('"number":1', f'"number":{number}')
+        files.write(tmp_path / "new.people", files.signed("people", text, bench.authority).model_dump(), replace=True)
+        assert said in pump.done("people", "load", "unix:", str(tmp_path / "new.people"), *AS_SERVICE)
+    ran = pump.cisterna("people", "load", "unix:", str(tmp_path / "ward.people"), *AS_SERVICE)
+    assert ran.returncode == 2 and "people_rollback" in ran.stderr
+    ran = pump.cisterna("library", "load", "unix:", str(tmp_path / "ward.library"))
+    assert ran.returncode == 2 and "--by and --key" in ran.stderr
+    assert "already" in pump.done("library", "load", "unix:", str(tmp_path / "ward.library"), *AS_SERVICE)
+
+
+# --- what a pump keeps, and what it does not care about
+
+
+def test_killing_the_process_is_a_power_cut(tmp_path):
+    """What the pump had told is still so after it: its owner, its log, its prescription, its books."""
+    pump = LivePump(tmp_path, "--bench", "--serial", SERIAL, "--speed", "20", "--state", str(tmp_path / "state"))
+    fast = {"basal_ug_per_day": 120_000, "limit_1h_ug": 6_000, "limit_4h_ug": 24_000, "limit_24h_ug": 140_000}
+    infusing(pump, prescription(tmp_path / "x.rx", **fast))
+    before = until(lambda: (state := pump.status()["state"])["booked_nl"] > 3000 and state)
+    pump.cut_power()
+    pump.switch_on()
+    said = pump.status()
+    state = said["state"]
+    assert said["hello"]["serial"] == SERIAL and said["hello"]["people"] == 1 and state["boot"] == 2
+    assert state["rx"] == before["rx"] and state["booked_nl"] >= before["booked_nl"] and state["state"] != "infusing"
+    assert json.loads(pump.done("log", "unix:", "--out", str(tmp_path / "log"), "--json"))["verified"]
+    pump.end()
+
+
+def test_a_reader_that_never_reads_costs_the_pump_nothing(pump):
+    """COM-01: its lines go into the void; the pump's time goes on, and who asks properly afterwards is answered."""
+    port = os.open(pump.link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    tty.setraw(port)
+    requests = Requests()
+    until_s, sent = time.monotonic() + 3, 0
+    while time.monotonic() < until_s:
+        try:
+            sent += os.write(port, requests.line("state")[1])
+        except BlockingIOError:
+            time.sleep(0.01)
+    rows = pump.display()
+    os.close(port)
+    assert sent > 20_000 and any("STOPPED" in row for row in rows)
+    state = pump.status()["state"]
+    assert state["alarms"] == [] and state["boot"] == 1 and state["mono_s"] >= 3
+
+
+def test_garbage_on_the_line_changes_nothing(pump):
+    with open(pump.link, "r+b", buffering=0) as port:
+        tty.setraw(port)
+        port.write(b"\x00\xff\x03\r\n{}\n" * 200 + b"x" * 20_000 + b"\n")
+        time.sleep(1)
+    assert pump.status()["state"]["state"] == "stopped"
+
+
+# --- hands
+
+
+def test_hands_are_words(pump, tmp_path):
+    pump.say("press ack 0.5")
+    out = tmp_path / "log"
+
+    def keys_heard() -> list[dict]:
+        pump.done("log", "unix:", "--out", str(out))
+        return [record for record in map(json.loads, out.read_text().splitlines()) if record["type"] == "key"]
+
+    assert until(keys_heard)[0]["key"] == ACK
+    pump.say("quit")
+    assert pump.process.wait(10) == 0
+
+
+def test_a_word_that_is_no_word_is_named(tmp_path):
+    pump = LivePump(tmp_path)
+    ran = pump.cisterna("emulate", "--board", "tin")
+    assert ran.returncode == 2 and "--board held tin" in ran.stderr
+    ran = pump.cisterna("emulate", "--board", "unix", "--flash", "x")
+    assert ran.returncode == 2 and "--flash" in ran.stderr
+    pump.end()

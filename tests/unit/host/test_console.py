@@ -1,0 +1,152 @@
+"""What people and scripts see of a pump: status, watch, words for hands, help of every command."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from cisterna.bench import words
+from cisterna.cli import app
+from cisterna.errors import LinkSilent
+from cisterna.link import shown, watching
+from typer.testing import CliRunner
+
+HELLO = {
+    "serial": "CB-0007", "bench": True, "people": 1, "library": 3, "library_source": "document",
+    "authority": "0a" * 8,
+    "session": None, "self_test": "passed", "build": "0.1.0", "board": "unix", "boot": 4,
+}  # fmt: skip
+STATE = {
+    "state": "infusing", "boot": 4, "mono_s": 3_600, "mono_ms": 0, "booked_nl": 1_234_567, "booked_ng": 987_654,
+    "booked": {"basal_nl": 1_000_000, "pca_nl": 234_567, "clinician_nl": 0, "excess_nl": 0, "credit_nl": 0},
+    "primed": True, "primed_nl": 0, "remaining_nl": 8_765_433, "flow_nl_per_h": 600_000, "rx": "f2ecec4e", "rx_seq": 3,
+    "staged": None, "needs_rx": False, "alarms": [], "next_possible": [5_400, 0], "next_seq": 77, "utc_s": 1_790_000_000,
+    "pressure_pa": 1_250, "heap_used": 1,
+}  # fmt: skip
+
+COMMANDS = [
+    "status", "watch", "log", "pause", "stop", "provision", "emulate", "rx load", "people load", "library load",
+]  # fmt: skip
+
+
+def test_every_figure_has_its_unit():
+    text = "\n".join(shown.status_lines(HELLO, STATE))
+    for said in (
+        "CB-0007 (bench)  INFUSING", "1234.567 uL, 987.654 ug", "0.6 mL/h", "8.765 mL", "1.25 kPa",
+        "f2ecec4e (number 3)", "possible in 00:30:00", "2026-09-21 14:13:20 UTC", "3 (signed)",
+    ):  # fmt: skip
+        assert said in text, text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"rx": None}, "prescription  none"),
+        ({"staged": "01234567"}, "01234567 waits to be confirmed"),
+        ({"needs_rx": True}, "a new one is needed"),
+        ({"alarms": ["occlusion", "door_open"]}, "occlusion, door_open"),
+        ({"next_possible": None}, "next bolus    none"),
+        ({"next_possible": [10, 0]}, "next bolus    possible\n"),
+        ({"utc_s": 0}, "not set"),
+    ],
+)
+def test_what_is_so_is_said(change, said):
+    assert said in "\n".join(shown.status_lines(HELLO, {**STATE, **change}))
+
+
+def test_a_pump_without_anything_is_shown_too():
+    bare = {**HELLO, "serial": None, "bench": False, "people": None, "library": 0, "library_source": "image",
+            "authority": None}  # fmt: skip
+    text = "\n".join(shown.status_lines(bare, STATE))
+    assert "not provisioned" in text and "none loaded" in text and "for the bench only" in text
+    assert "lost" in "\n".join(shown.status_lines({**HELLO, "library": None}, STATE))
+
+
+class Line:
+    """A pump that answers, falls silent, and answers again after a restart."""
+
+    def __init__(self, states):
+        self._states = states
+        self.hello = dict(HELLO)
+        self.connected = self.closed = 0
+
+    def state(self):
+        state = self._states.pop(0)
+        if state is None:
+            raise LinkSilent("the cable is out")
+        return state
+
+    def connect(self):
+        self.connected += 1
+        self.hello["boot"] = 5
+
+    def close(self):
+        self.closed += 1
+
+
+def test_a_lost_link_is_shown_and_comes_back(monkeypatch):
+    line = Line([STATE, None, {**STATE, "boot": 5}])
+    opened = []
+    monkeypatch.setattr(watching.addresses, "open_pump", lambda address: opened.append(address) or line)
+    watch = watching.Watch("unix:")
+    looks = [watch.look() for _ in range(3)]
+    assert [bool(look.state) for look in looks] == [True, False, True]
+    assert "LOST: the cable is out" in looks[1].as_line() and looks[1].as_page().startswith("LOST: the cable is out")
+    assert json.loads(looks[1].as_json())["lost"] == "the cable is out"
+    assert json.loads(looks[2].as_json())["state"]["boot"] == 5
+    assert opened == ["unix:", "unix:"] and line.closed == 1 and line.connected == 1
+
+
+# --- words for hands
+
+
+@pytest.mark.parametrize(
+    ("said", "done"),
+    [
+        ("press start 2.5", ("press", {"button": "start", "hold_ms": 2500, "count": 1, "gap_ms": 300})),
+        ("press pca", ("press", {"button": "pca", "hold_ms": 200, "count": 1, "gap_ms": 300})),
+        ("door open", ("door", {"open": True})),
+        ("door close", ("door", {"open": False})),
+        ("syringe out", ("syringe", {"gripped": False})),
+        ("connect", ("connect", {})),
+        ("occlude where=downstream fraction=0.8", ("occlude", {"where": "downstream", "fraction": 0.8})),
+    ],
+)
+def test_a_word_is_a_deed(said, done):
+    assert words.deed(*said.split()) == done
+
+
+@pytest.mark.parametrize("said", ["press", "press start long", "press start 1 2", "door", "door ajar", "occlude hard"])
+def test_a_word_that_is_not_understood(said):
+    with pytest.raises(ValueError, match="allowed: press, door"):
+        words.deed(*said.split())
+
+
+# --- help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_an_example_and_its_exit_statuses(command):
+    result = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    text = re.sub(r"\s+", " ", result.output)
+    assert result.exit_code == 0
+    assert f"Example: cisterna {command}" in text and "Exit status: 0" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["watch", "/dev/no-such", "--every", "0"], "--every held 0"),
+        (["status", "nowhere"], "allowed: unix:"),
+        (["emulate", "--board", "unix", "--speed", "0"], "--speed held 0"),
+        (["emulate", "--speed", "2"], "--speed held 2"),
+        (["emulate", "--board", "unix", "--bare"], "--bare"),
+        (["rx", "load", "/dev/no-such", "none.rx", "--by", "a", "--key", "b"], "none.rx: cannot be read"),
+    ],
+)
+def test_a_wrong_word_is_one_line_and_status_2(arguments, said, tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-m", "cisterna", *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
+    assert ran.returncode == 2 and said in ran.stderr and len(ran.stderr.splitlines()) == 1 and ran.stdout == ""

@@ -1,0 +1,136 @@
+"""What keeps a pump from being flashed, and what is looked at when it was; without a board."""
+
+import json
+
+import pytest
+from cisterna.cli import app
+from cisterna.errors import CisternaError, OutputError
+from cisterna.flash import flashing, uf2
+from cisterna.flash.flashing import Desk, FlashRefused
+from cisterna.flash.journal import JOURNAL, Flashing, Journal
+from cisterna.image import sign
+from cisterna.pharmacy import keys
+from typer.testing import CliRunner
+from unit.host.test_flash_image import CODE_END, image
+
+RESTS = {
+    "build": "aaaaaaaaaaaaaaaa", "commit": "abc", "serial": "CB-0001", "bench": False, "people": 3, "library": 5,
+    "authority": "0" * 16, "self_test": "passed", "state": "stopped", "boot": 4, "booked_nl": 1_000, "next_seq": 90,
+    "rx": None, "needs_rx": True,
+}  # fmt: skip
+IMAGE = {"build": "bbbbbbbbbbbbbbbb", "commit": "def", "variant": "therapy", "uf2_sha256": "0" * 64}
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return keys.generate()
+
+
+def desk(folder, signer, variant="therapy", **other) -> Desk:
+    path = folder / "image.uf2"
+    path.write_bytes(b"".join(image(variant=variant)))
+    signed = sign.sign(path, signer)
+    values = {"by": "lind", "signer": signer, "signed": signed} | other
+    return Desk(uf2.read(path, CODE_END), journal=Journal(folder / "journal"), boards=list, **values)
+
+
+@pytest.mark.parametrize("state", ["off", "self_test", "priming", "infusing", "bolus"])
+def test_a_pump_that_does_something_is_refused(state):
+    with pytest.raises(FlashRefused, match=f"in state {state}; allowed: stopped or alarm"):
+        flashing.refuse_busy(RESTS | {"state": state})
+
+
+def test_a_pump_that_start_would_resume_is_refused():
+    with pytest.raises(FlashRefused, match="confirmed prescription"):
+        flashing.refuse_busy(RESTS | {"rx": "12345678", "needs_rx": False})
+    flashing.refuse_busy(RESTS | {"rx": "12345678", "needs_rx": True})
+    flashing.refuse_busy(RESTS | {"state": "alarm"})
+
+
+def test_an_image_for_the_bench_stays_there(tmp_path, authority):
+    there = desk(tmp_path, authority, variant="development")
+    with pytest.raises(FlashRefused, match="is no bench pump"):
+        flashing.refuse_image(there, RESTS)
+    flashing.refuse_image(there, RESTS | {"bench": True})
+
+
+def test_nobody_and_nothing_unsigned_gets_in(tmp_path, authority):
+    with pytest.raises(FlashRefused, match="not signed"):
+        flashing.refuse_image(desk(tmp_path, authority, signed=None), RESTS)
+    with pytest.raises(FlashRefused, match="--by and --key"):
+        flashing.refuse_image(desk(tmp_path, authority, by=None), RESTS)
+
+
+def test_the_authority_is_the_pumps_own(tmp_path, authority):
+    """One that is not the pump's is named; the pump's own must have signed exactly this image."""
+    print_of = keys.fingerprint
+    with pytest.raises(FlashRefused, match=f"the one that was named is {print_of(authority.modulus_hex)}"):
+        flashing.refuse_image(desk(tmp_path, authority, authority=authority.modulus_hex), RESTS)
+    other = keys.generate()
+    said = RESTS | {"authority": print_of(other.modulus_hex)}
+    with pytest.raises(sign.SignatureWrong):
+        flashing.refuse_image(desk(tmp_path, authority, authority=other.modulus_hex), said)
+    said = RESTS | {"authority": print_of(authority.modulus_hex)}
+    flashing.refuse_image(desk(tmp_path, authority, authority=authority.modulus_hex), said)
+
+
+@pytest.mark.parametrize(
+    ("changed", "failing"),
+    [
+        ({}, []),
+        ({"booked_nl": 999}, ["booked_nl kept"]),
+        ({"next_seq": 89}, ["next_seq kept"]),
+        ({"boot": 3}, ["boot kept"]),
+        ({"serial": None}, ["serial kept"]),
+        ({"people": 2}, ["people kept"]),
+        ({"library": None}, ["library kept"]),
+        ({"authority": None}, ["authority kept"]),
+        ({"self_test": "failed"}, ["self-test"]),
+        ({"state": "infusing"}, ["state"]),
+        ({"build": "aaaaaaaaaaaaaaaa"}, ["build"]),
+    ],
+)
+def test_each_thing_that_must_be_kept_is_looked_at(changed, failing):
+    after = RESTS | {"build": IMAGE["build"], "boot": 5, "next_seq": 95} | changed
+    found = flashing.checks(RESTS, after, IMAGE)
+    assert [check["check"] for check in found if not check["passed"]] == failing
+
+
+def test_a_journal_outlives_its_process(tmp_path):
+    flashing_ = Flashing("2026-01-01T00:00:00Z", "lind", "/dev/ttyUSB0", "CB-0001", IMAGE, RESTS, "copy")
+    Journal(tmp_path).save(flashing_)
+    assert Journal(tmp_path).unfinished() == [flashing_]
+    flashing_.checks = flashing.checks(RESTS, RESTS | {"build": IMAGE["build"]}, IMAGE)
+    path = Journal(tmp_path).end(flashing_)
+    record = json.loads(path.read_text())
+    assert record["passed"] and record["from"]["build"] == RESTS["build"] and record["to"]["build"] == IMAGE["build"]
+    assert Journal(tmp_path).unfinished() == []
+
+
+def test_a_journal_that_cannot_be_read_or_written_is_named(tmp_path):
+    (tmp_path / "CB-0001").mkdir()
+    (tmp_path / "CB-0001" / JOURNAL).write_text("{")
+    with pytest.raises(CisternaError, match="is no journal of a flashing"):
+        Journal(tmp_path).unfinished()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="nothing is flashed without it"):
+        Journal(tmp_path / "file").save(Flashing("", None, None, "x", IMAGE))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["/dev/no-such-port"], 2, "nobody to ask; say --yes"),
+        (["/dev/no-such-port", "--by", "lind", "--yes"], 2, "--by and --key go together"),
+        (["/dev/no-such-port", "--yes"], 2, "/dev/no-such-port"),
+        (["--new", "--yes", "--drive", "/no/such/drive"], 2, "no board waits in its boot loader"),
+    ],
+)
+def test_the_command_says_what_stops_it(tmp_path, monkeypatch, arguments, status, said):
+    """In one line, before anything is sent."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    path = tmp_path / "image.uf2"
+    path.write_bytes(b"".join(image()))
+    result = CliRunner().invoke(app, ["flash", "--image", str(path), *arguments])
+    assert result.exit_code == status and said in result.stderr and len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "cisterna" / "flash").exists()

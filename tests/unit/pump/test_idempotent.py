@@ -1,0 +1,302 @@
+"""A command that is sent again, because its answer was lost, is answered again and not done again (COM-04)."""
+
+import json
+
+import _vectors
+from _rig import SIGNED_ORDER, SIGNED_RX, Rig, code_of
+from pump import line
+from pump.signature import sha256_hex
+
+
+def test_the_same_id_again_is_the_same_answer_and_nothing_is_done():
+    """COM-04."""
+    rig = Rig()
+    rig.log_on("okafor")
+    first = rig.tell("therapy.stop", id=40)
+    again = rig.tell("therapy.stop", id=40)
+    assert first == again and first["result"] == {"state": "stopped"}
+    assert len(rig.noted("rx_end")) == len(rig.noted("command")) == 1
+    rig.tell("therapy.stop", id=41)
+    assert len(rig.noted("rx_end")) == 2
+
+
+def test_a_refusal_is_given_again_too():
+    """COM-04: what was refused stays refused under its id, though it might be taken by now."""
+    rig = Rig()
+    rig.log_on("okafor")
+    refused = rig.tell("prime", {"disconnected": True}, id=40)
+    assert code_of(refused) == "prime_no_prescription"
+    rig.prescribe()
+    assert rig.tell("prime", {"disconnected": True}, id=40) == refused
+    assert "result" in rig.tell("prime", {"disconnected": True}, id=41)
+
+
+def test_an_answer_says_the_number_of_the_line_it_answers():
+    """COM-01: the same answer, under the new line's number."""
+    rig = Rig()
+    rig.log_on("okafor")
+    for _ in range(2):
+        asked = rig.line(rig.request("therapy.stop", auth=rig.auth(), id=40))
+        assert line.unseal(rig.server.answer(asked))[0] == line.unseal(asked)[0]
+
+
+def test_an_id_is_of_one_command():
+    """COM-04: with another method or other parameters it is refused, and what was first is still there."""
+    rig = Rig()
+    rig.log_on("okafor")
+    first = rig.tell("therapy.stop", id=40)
+    for method, params in (("therapy.pause", {}), ("therapy.stop", {"why": 1}), ("clock.set", {"utc_s": 1})):
+        said = rig.tell(method, params, id=40)
+        assert code_of(said) == "id_reused" and said["error"]["code"] == -32600
+    assert rig.tell("therapy.stop", id=40) == first
+    assert len(rig.noted("command")) == 1
+
+
+def test_what_id_reused_refuses_takes_no_place():
+    """COM-04."""
+    rig = Rig()
+    rig.log_on("okafor")
+    first = rig.tell("therapy.stop", id=40)
+    for _ in range(10):
+        assert code_of(rig.tell("therapy.pause", id=40)) == "id_reused"
+    assert rig.tell("therapy.stop", id=40) == first
+    assert len(rig.noted("rx_end")) == 1
+
+
+def test_a_text_is_an_id_and_not_the_number_it_looks_like():
+    """COM-04."""
+    rig = Rig()
+    rig.log_on("okafor")
+    for id in (40, "40", "a"):
+        assert rig.tell("therapy.stop", id=id)["id"] == id
+        rig.tell("therapy.stop", id=id)
+    assert len(rig.noted("rx_end")) == 3
+
+
+def test_the_last_four_answers_are_kept():
+    """COM-04: a host that waits for each answer before the next command needs one."""
+    rig = Rig()
+    rig.log_on("okafor")
+    for id in (41, 42, 43, 44):
+        rig.tell("therapy.stop", id=id)
+    for id in (44, 43, 42, 41):
+        assert "result" in rig.tell("therapy.stop", id=id)
+    assert len(rig.noted("rx_end")) == 4
+
+
+def test_what_was_done_longer_ago_is_not_done_again_either():
+    """COM-04: its answer is forgotten, that it was done is not; the host asks for the state."""
+    rig = Rig()
+    rig.log_on("okafor")
+    for id in range(41, 41 + 30):
+        rig.tell("therapy.stop", id=id)
+    for id in range(41, 41 + 26):
+        assert code_of(rig.tell("therapy.stop", id=id)) == "id_done", id
+    assert len(rig.noted("rx_end")) == 30
+
+
+def test_a_new_connection_begins_anew():
+    """COM-04: ids are of a connection; a log-on of the old one does not lead into the new one."""
+    rig = Rig()
+    first = rig.ask("access.challenge", {"person": "okafor"}, id=40)
+    assert rig.ask("access.challenge", {"person": "okafor"}, id=40) == first
+    rig.reconnect()
+    assert rig.ask("access.challenge", {"person": "okafor"}, id=40) != first
+
+
+def test_questions_are_answered_anew():
+    """COM-04: they change nothing, so the newest answer is the right one; nor do they use up ids."""
+    rig = Rig()
+    rig.log_on("okafor")
+    first = rig.ask("state", id=40)["result"]
+    rig.at(1_005)
+    assert rig.ask("state", id=40)["result"]["mono_s"] == first["mono_s"] + 5
+    assert rig.ask("hello", id=40)["result"]["mono_s"] == 1_005
+    assert "result" in rig.tell("therapy.stop", id=40)
+
+
+def test_a_refused_access_is_no_answer_to_a_command():
+    """COM-04, SEC-01: a forged line with the id that comes next does not block it."""
+    rig = Rig()
+    rig.log_on("okafor")
+    assert code_of(rig.ask("therapy.stop", id=40)) == "session_none"
+    forged = "%s.1.%s" % (rig.session, "0" * 64)
+    assert code_of(rig.ask("therapy.stop", auth=forged, id=40)) == "session_token"
+    assert rig.tell("therapy.stop", id=40)["result"] == {"state": "stopped"}
+
+
+def test_a_line_that_is_said_again_shows_and_spends_a_token_like_any_other():
+    """COM-04, SEC-01, SEC-08: so nobody who hears it go by can use that token for another command."""
+    rig = Rig()
+    rig.log_on("okafor")
+    first = rig.tell("therapy.stop", id=40)
+    assert code_of(rig.ask("therapy.stop", auth=None, id=40)) == "session_none"
+    assert code_of(rig.ask("therapy.stop", auth="%s.2.%s" % (rig.session, "0" * 64), id=40)) == "session_token"
+    auth = rig.auth()
+    assert rig.ask("therapy.stop", auth=auth, id=40) == first
+    assert code_of(rig.ask("therapy.pause", auth=auth, id=41)) == "session_replayed"
+    assert len(rig.noted("rx_end")) == len(rig.noted("command")) == 1
+
+
+# Commands that end their own session
+
+
+def test_a_log_off_whose_answer_was_lost():
+    """COM-04."""
+    rig = Rig()
+    rig.log_on("okafor")
+    first = rig.tell("access.log_off", id=40)
+    assert rig.tell("access.log_off", id=40) == first == {"jsonrpc": "2.0", "id": 40, "result": {}}
+    assert code_of(rig.tell("access.log_off", id=41)) == "session_expired"
+
+
+def send_people(rig, told, number):
+    """New people but for the commit."""
+    text = _vectors.people(number)
+    signature = {3: _vectors.PEOPLE_3_SIGNATURE, 4: _vectors.PEOPLE_4_SIGNATURE}[number]
+    begin = {"kind": "people", "length": len(text), "sha256": sha256_hex(text.encode()), "signature": signature}
+    assert told("document.begin", begin)["result"] == {}
+    for offset in range(0, len(text), 2_048):
+        assert "result" in told("document.put", {"offset": offset, "data": text[offset : offset + 2_048]})
+
+
+def test_new_people_whose_answer_was_lost():
+    """COM-04: they ended the session; who sent them still hears that they are in."""
+    rig = Rig()
+    rig.log_on("lind")
+    send_people(rig, rig.tell, 4)
+    first = rig.tell("document.commit", id=40)
+    assert first["result"] == {"kind": "people", "number": 4}
+    assert rig.tell("document.commit", id=40) == first
+    assert len(rig.noted("document")) == 1
+    assert code_of(rig.tell("document.commit", id=41)) == "session_expired"
+
+
+def test_the_first_people_whose_answer_was_lost():
+    """COM-04: nobody had to log on for them; by the second time somebody would have to."""
+    rig = Rig(people=None)
+    send_people(rig, rig.ask, 3)
+    first = rig.ask("document.commit", id=40)
+    assert first["result"] == {"kind": "people", "number": 3}
+    assert rig.ask("document.commit", id=40) == first
+    assert code_of(rig.ask("document.commit", id=41)) == "session_none"
+
+
+# Work in pieces
+
+
+def pieces_of(rig, request):
+    """(answer, pieces): the pump turns to its motor between two of them."""
+    said = rig.server.begin(rig.line(request))
+    pieces = 0
+    while said is None:
+        assert rig.server.busy
+        pieces += 1
+        rig.core.clock.advance(20)
+        rig.pump.step()
+        said = rig.server.go_on()
+    assert not rig.server.busy
+    return json.loads(line.unseal(said)[1]), pieces
+
+
+def test_what_takes_long_is_answered_when_it_is_done():
+    """COM-04: two signatures are 34 pieces; sent again it is one answer, at once."""
+    rig = Rig()
+    rig.log_on("okafor")
+    first, pieces = pieces_of(rig, rig.request("rx.load", SIGNED_RX, rig.auth(), 40))
+    assert first["result"]["hash"] == rig.pump.intake.staged.hash8 and pieces >= 34
+    again, pieces = pieces_of(rig, rig.request("rx.load", SIGNED_RX, rig.auth(), 40))
+    assert again == first and pieces == 0
+    assert len(rig.noted("rx_load")) == 1
+
+
+def test_nothing_is_true_before_the_last_piece():
+    """RX-03: a prescription is staged whole or not at all."""
+    rig = Rig()
+    rig.log_on("okafor")
+    said = rig.server.begin(rig.line(rig.request("rx.load", SIGNED_RX, rig.auth())))
+    while said is None:
+        assert rig.pump.intake.staged is None and rig.noted("rx_load") == []
+        said = rig.server.go_on()
+    assert rig.pump.intake.staged is not None
+
+
+def test_a_refusal_in_the_last_piece():
+    """COM-04."""
+    rig = Rig()
+    rig.log_on("okafor")
+    damaged = dict(SIGNED_RX)
+    damaged["document"] = _vectors.RX.replace('"bolus_ug":20', '"bolus_ug":21')
+    first, pieces = pieces_of(rig, rig.request("rx.load", damaged, rig.auth(), 40))
+    assert code_of(first) == "rx_signature" and pieces >= 17
+    assert pieces_of(rig, rig.request("rx.load", damaged, rig.auth(), 40)) == (first, 0)
+    assert len(rig.noted("rx_refused")) == 1
+
+
+def test_a_clinicians_bolus_is_staged_once():
+    """COM-04, DEL-14: sent again it is no second one, and given it is not given again."""
+    rig = Rig()
+    rig.infuse()
+    first = rig.tell("bolus.clinician", SIGNED_ORDER, id=40)
+    assert first["result"]["staged"] is True
+    assert rig.tell("bolus.clinician", SIGNED_ORDER, id=40) == first
+    rig.start()
+    assert len(rig.noted("bolus_start")) == 1
+    assert rig.tell("bolus.clinician", SIGNED_ORDER, id=40) == first
+    assert rig.pump.intake.staged_order is None
+    rig.start()
+    assert len(rig.noted("bolus_start")) == 1
+    assert code_of(rig.tell("bolus.clinician", SIGNED_ORDER, id=41)) == "order_sequence"
+
+
+def test_a_piece_of_a_document_that_is_sent_again():
+    """COM-04: it stands in the document once."""
+    rig = Rig()
+    rig.log_on("lind")
+    text = _vectors.library(5, 500)
+    begin = {"kind": "library", "length": len(text), "sha256": "0" * 64, "signature": "0" * 768}
+    rig.tell("document.begin", begin)
+    piece = {"offset": 0, "data": text[:100]}
+    for _ in range(2):
+        assert rig.tell("document.put", piece, id=40)["result"] == {"filled": 100}
+    assert code_of(rig.tell("document.put", piece, id=41)) == "document_offset"
+    assert rig.tell("document.put", {"offset": 100, "data": text[100:200]}, id=42)["result"] == {"filled": 200}
+
+
+# What goes wrong inside
+
+
+def no_memory(params):
+    raise MemoryError
+
+
+def no_memory_later(params):
+    yield
+    raise MemoryError
+
+
+def test_no_memory_is_a_refusal():
+    """SEC-10: of a question, of a command, and of work that has begun; the pump goes on."""
+    rig = Rig()
+    rig.log_on("okafor")
+    methods = rig.server._methods
+    methods.questions["state"] = no_memory
+    assert code_of(rig.ask("state")) == "memory"
+    for id, method in ((40, no_memory), (50, no_memory_later)):
+        methods.commands["clock.set"] = (methods.commands["clock.set"][0], method)
+        said = rig.tell("clock.set", {"utc_s": 1_700_000_000}, id=id)
+        assert code_of(said) == "memory" and not rig.server.busy
+        assert rig.tell("clock.set", {"utc_s": 1_700_000_000}, id=id) == said
+        assert "result" in rig.tell("therapy.pause", id=id + 1)
+
+
+def test_a_command_has_an_id():
+    """COM-04: without one it could not be told from the next of its kind."""
+    rig = Rig()
+    rig.log_on("okafor")
+    request = rig.request("therapy.stop", auth=rig.auth())
+    request["id"] = None
+    assert code_of(rig.send(request)) == "request_form"
+    request.pop("id")
+    assert code_of(rig.send(request)) == "request_form"
+    assert rig.noted("command") == []
