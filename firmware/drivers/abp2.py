@@ -46,8 +46,8 @@ class ABP2:
         return ((counts >> 10) * 15625 + ((counts & 1023) * 15625 >> 10)) >> 10
 
     def prove(self):
-        """True if a conversion comes back with power, done, and without a memory error. Takes 5 ms."""
+        """True if a conversion comes back with power, done, and without a memory error. Takes 6 ms."""
         self.trigger()
-        time.sleep_ms(CONVERSION_MS)
+        time.sleep_ms(CONVERSION_MS + 1)  # the milliseconds that are counted began before it did
         self.read_pa()
         return self.status & (STATUS_POWERED | STATUS_BUSY | STATUS_MEMORY_ERROR) == STATUS_POWERED

@@ -93,7 +93,7 @@ class Server:
         kept = self._replies.find(self._id, digest)
         access = self._pump.access
         roles = self._methods.roles_of(name)
-        # A line that is said again spends its token, too. Nobody may be logged on by then: it may have been the log-off.
+        # A line that is said again spends its token, too; but after a log-off there is nobody whose token it could be.
         if roles is not ANYBODY and (access.role or kept is None):
             access.check(auth, roles)
         if kept is not None:

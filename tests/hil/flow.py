@@ -211,18 +211,26 @@ def treat(clinic: Clinic) -> None:
 def order(clinic: Clinic, ug: int, reason: str | None) -> None:
     """A clinician's bolus: signed by the prescriber, given by a finger, if the pump can give it at all."""
     pump = clinic.pump
-    clinic.sequence += 1
-    rx = pump.state()["rx"]
-    text = documents.clinician_bolus(serial=SERIAL, sequence=clinic.sequence, rx=rx, ug=ug, over_s=600)
-    call = {"document": text, **sign.signed_by("rossi", text, clinic.key("rossi"))}
     with clinic.logged_on("okafor", "clinician"):
+        call = written_order(clinic, ug)
         answer = pump.command("bolus.clinician", call)
+        assert (answer["staged"], answer["reason"]) == (reason is None, reason)
+        assert pump.state()["state"] == "infusing"  # ordered is not given
+        if reason:
+            return
         assert clinic.refused(lambda: pump.command("bolus.clinician", call)) == "order_sequence"
-    assert (answer["staged"], answer["reason"]) == (reason is None, reason)
-    assert pump.state()["state"] == "infusing"  # ordered is not given
-    if reason is None:
         clinic.press("start")
-        assert pump.state()["state"] == "bolus"
+        assert pump.state()["state"] == "infusing"  # what was tried twice is not given at all
+        assert pump.command("bolus.clinician", written_order(clinic, ug))["staged"]
+    clinic.press("start")
+    assert pump.state()["state"] == "bolus"
+
+
+def written_order(clinic: Clinic, ug: int) -> dict[str, Any]:
+    clinic.sequence += 1
+    rx = clinic.pump.state()["rx"]
+    text = documents.clinician_bolus(serial=SERIAL, sequence=clinic.sequence, rx=rx, ug=ug, over_s=600)
+    return {"document": text, **sign.signed_by("rossi", text, clinic.key("rossi"))}
 
 
 def read_back(clinic: Clinic) -> Chain:

@@ -1,5 +1,6 @@
 """A simulated pump in a process of its own, and the command line at its link, as on a desk."""
 
+import atexit
 import json
 import os
 import subprocess
@@ -24,6 +25,7 @@ class LivePump:
         self.process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment
         )
+        atexit.register(self.process.kill)  # for a test that fails on the way
         self.told = json.loads(self.process.stdout.readline())
         self.link = self.told["link"]
 

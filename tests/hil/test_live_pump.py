@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -251,7 +252,7 @@ def infusing(pump: LivePump, path: str) -> dict:
 
 def test_pause_and_stop_need_a_person(tmp_path):
     """SEC-01: another role, another person's key, nobody: refused, and the therapy goes on."""
-    pump = LivePump(tmp_path, "--bench", "--serial", SERIAL, "--speed", "20")
+    pump = LivePump(tmp_path, "--bench", "--serial", SERIAL, "--speed", "10")
     infusing(pump, prescription(tmp_path / "x.rx"))
     ran = pump.cisterna("pause", "unix:", "--by", "second", "--key", "bench:second")
     assert ran.returncode == 2 and "person_role" in ran.stderr
@@ -286,7 +287,7 @@ def test_people_and_library_never_go_back(pump, tmp_path):
 
 def test_killing_the_process_is_a_power_cut(tmp_path):
     """What the pump had told is still so after it: its owner, its log, its prescription, its books."""
-    pump = LivePump(tmp_path, "--bench", "--serial", SERIAL, "--speed", "20", "--state", str(tmp_path / "state"))
+    pump = LivePump(tmp_path, "--bench", "--serial", SERIAL, "--speed", "10", "--state", str(tmp_path / "state"))
     fast = {"basal_ug_per_day": 120_000, "limit_1h_ug": 6_000, "limit_4h_ug": 24_000, "limit_24h_ug": 140_000}
     infusing(pump, prescription(tmp_path / "x.rx", **fast))
     before = until(lambda: (state := pump.status()["state"])["booked_nl"] > 3000 and state)
@@ -326,10 +327,24 @@ def test_garbage_on_the_line_changes_nothing(pump):
     assert pump.status()["state"]["state"] == "stopped"
 
 
+def test_firmware_that_breaks_is_no_pump_any_more(tmp_path):
+    """Whoever changes the firmware sees why it ended."""
+    firmware = tmp_path / "firmware"
+    shutil.copytree(paths.firmware(), firmware, ignore=shutil.ignore_patterns("__pycache__"))
+    with (firmware / "main.py").open("a") as file:
+        file.write("\n\ndef main():\n    raise ValueError('of no use')\n")
+    ran = subprocess.run(
+        [sys.executable, "-m", "cisterna", "emulate", "--board", "unix"], capture_output=True, text=True, timeout=30,
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "CISTERNA_FIRMWARE": str(firmware)},
+    )  # fmt: skip
+    assert ran.returncode == 70 and "ValueError: of no use" in ran.stderr and "Traceback" not in ran.stderr
+
+
 # --- hands
 
 
 def test_hands_are_words(pump, tmp_path):
+    until(lambda: pump.status()["hello"]["self_test"] == "passed")
     pump.say("press ack 0.5")
     out = tmp_path / "log"
 

@@ -5,7 +5,8 @@ because to call a function that closes over more than four names allocates.
 """
 
 from boards import wiring
-from pump import library, prescription
+from pump import prescription
+from pump.access import CLINICIAN
 from pump.clock import MonotonicClock
 from pump.core import BOLUS, INFUSING
 from pump.form import COUNT_OR_NONE
@@ -16,7 +17,8 @@ from pump.occlusion import OCCLUDED, VOLUME_MASK, BackOff, OcclusionDetector
 from pump.pump import PCA_NC, PCA_NO, RESET_POWER, START_KEY, Pump
 from pump.reservoir import Reservoir
 from pump.schedule import BASAL, PCA, basal_interval, bolus_interval
-from pump.units import capacity_ul, flow_nl_per_h, pl_per_ustep, usteps_of_volume
+from pump.trust import Trust
+from pump.units import DAY_S, capacity_ul, flow_nl_per_h, pl_per_ustep, usteps_of_volume
 
 TEN_YEARS_S = 315_576_000
 TEN_YEARS_NL = 8_766_000_000  # at 0.1 mL/h
@@ -139,11 +141,15 @@ class Therapy:
     """The whole pump infuses: every wake-up with fresh readings, as in the main loop.
 
     With `closing` the line seems to close, in a bow too bent to be true: judged over all its points, and no alarm.
+    With `watched` somebody is logged on, and a prescription waits for its confirmation.
     """
 
-    def __init__(self, syringe, flow, ug_per_ml, bolus_ug=0, bolus_s=3600, compliance=9_000, closing=False, nv=None):
+    def __init__(
+        self, syringe, flow, ug_per_ml, bolus_ug=0, bolus_s=3600, compliance=9_000,
+        closing=False, watched=False, nv=None,
+    ):  # fmt: skip
         self._motor = Motor()
-        self._pump = pump = Pump(self._motor, nv or Memory(), Log(), None, library.LIBRARY)
+        self._pump = pump = Pump(self._motor, nv or Memory(), Log(), Trust(None), None)
         self._core = core = pump.core
         pump.power_up(0, False, RESET_POWER)
         for contact, level in enumerate(AT_REST):
@@ -164,6 +170,9 @@ class Therapy:
             self._press(PCA_NO, PCA_NC)
         if core.state != (BOLUS if bolus_ug else INFUSING):
             raise ValueError("the pump does not infuse as the case wants")
+        if watched:
+            pump.access.role, pump.access._heard_s = CLINICIAN, TEN_YEARS_S + DAY_S
+            pump.intake._staged, pump.intake._staged_s = core.rx, TEN_YEARS_S + DAY_S
 
     def _press(self, contact, opposite=None):
         pump, clock = self._pump, self._core.clock
@@ -306,6 +315,7 @@ CASES = (
     ("back-off: 40 uL/kPa from 100 kPa", MANY, lambda: Relief(40_000, 100_000).turn),
     ("pump: 10 mL/h, 5 mL, 25 mg/mL", WITHIN_AN_HOUR, lambda: Therapy("bd-5", 10_000_000, 25_000).turn),
     ("pump: 0.01 mL/h, 50 mL, 1 mg/mL", WITHIN_AN_HOUR, lambda: Therapy("bd-50", 10_000, 1_000).turn),
+    ("pump: 1 mL/h, somebody logged on", WITHIN_AN_HOUR, lambda: Therapy("bd-10", 1_000_000, 1_000, watched=True).turn),
     ("pump: 0.1 + bolus 4 mL/h, 10 mL", WITHIN_AN_HOUR, lambda: Therapy("bd-10", 100_000, 1_000, 4_000).turn),
 )
 

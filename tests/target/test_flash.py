@@ -13,12 +13,12 @@ from typing import TextIO
 
 import pytest
 from cisterna.errors import CisternaError, PumpRefused
-from cisterna.flash import factory
+from cisterna.flash import factory, uf2
 from cisterna.flash.flashing import STAGES, FlashBroken, FlashRefused
 from cisterna.flash.journal import NEW_BOARD
 from cisterna.image import sign
 from cisterna.pharmacy import keys
-from target.flash_desk import LOG, OTHER_BUILD, SERIAL, VAULT, FlashDesk, renamed
+from target.flash_desk import CODE_END, LOG, OTHER_BUILD, SERIAL, VAULT, FlashDesk, renamed
 
 pytestmark = pytest.mark.target
 
@@ -146,11 +146,23 @@ def test_a_board_that_loses_its_power_while_the_host_goes_on(desk, build):
 
 
 def test_another_image_does_not_go_on_where_the_first_one_stopped(desk, newer, tmp_path):
+    """Nor is it mixed with what is there: the two are of one length, so they are one file to the ROM."""
+
+    def nearly(done):
+        desk.boards()
+        if done > 0.9:
+            raise Interrupted
+
     with pytest.raises(Interrupted):
-        desk.flash(stage=raising_at("copy"))
+        desk.flash(progress=nearly)
     other = renamed(newer, tmp_path / "other.uf2", "fedcba9876543210")
     with pytest.raises(FlashRefused, match="name that image"):
         desk.flash(image=other)
+    desk.flash(is_new=True, image=other)
+    desk.sleep(3)
+    assert desk.build() == "fedcba9876543210"
+    code = b"".join(block[32:288] for block in uf2.read(other, CODE_END).blocks)
+    assert bytes(desk.chip.mcu.flash[: len(code)]) == code
 
 
 def test_a_board_that_is_no_pump_yet(desk, build):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 
 from cisterna.bench.terminal import Terminal
-from cisterna.link.transport import BAUD
+from cisterna.link.client import BAUD
 
 _BYTES_PER_S = BAUD / 10
 _BURST = 4096  # bytes that are let through at once

@@ -10,16 +10,18 @@ from cisterna import paths
 from cisterna.bench import terminal
 from cisterna.bench.cable import Cable
 from cisterna.bench.state_file import StateFile
+from cisterna.bench.target import TargetError
 from cisterna.bench.unix_target import UnixTarget
 
 _SLICE_S = 0.02  # real time between two looks at the port
 _BUSY_S = 0.002  # while somebody talks
 _TALK_S = 0.2  # how long after a byte somebody counts as talking
+_CHECK_S = 1.0
 _LONGEST_S = 0.5  # of real time made up for in one stride; where this computer is slower, the pump loses it
 
 
 class LiveUnix:
-    """The pump in a simulated world. `serve` runs it.
+    """The pump in a simulated world. `serve` runs it; TargetError when the firmware ends with an error of its own.
 
     config  what the world is built from, as of `Target.start`
     state   keeps FRAM, flash and mechanics for the next time, or None; it wins over the config's images
@@ -59,7 +61,7 @@ class LiveUnix:
         """Runs the pump as long as `goes_on`, which is asked once a turn, says so."""
         cable, target = self._cable, self._target
         zero_s = time.monotonic()  # on the wall, when the pump's world began
-        talked_s = 0.0
+        talked_s = checked_s = 0.0
         while goes_on():
             now_s = time.monotonic()
             busy = cable.is_behind or now_s - talked_s < _TALK_S
@@ -79,6 +81,14 @@ class LiveUnix:
             cable.write(lines)  # what the pump says is true after a power cut too
             if data or lines:
                 talked_s = now_s
+            if now_s - checked_s >= _CHECK_S:
+                checked_s = now_s
+                self._check_alive()
+
+    def _check_alive(self) -> None:
+        error = self._target.truth()["firmware_error"]
+        if error:
+            raise TargetError(f"the firmware ended with an error: {error.strip().splitlines()[-1]}")
 
     def _keep(self) -> None:
         if self._state is None:

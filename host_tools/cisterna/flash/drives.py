@@ -72,6 +72,7 @@ def put(image: Uf2, drive: Path, progress: Progress) -> None:
 
 @contextlib.contextmanager
 def _file(path: Path) -> Iterator[int]:
+    path.unlink(missing_ok=True)  # left by a copy that was interrupted
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
     try:
         yield file

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from cisterna.pharmacy.keys import Signer
 
 ASK_S = 2.0  # a pump that runs answers a question in some hundredths of a second
-COMMAND_S = 10.0  # signatures take the RP2040 0.3 s each, its emulation several times that
+SIGNED_S = 10.0  # a signature takes the RP2040 0.3 s, its emulation several times that, and there may be three
 TRIES = 3
 RECORDS = 48  # asked for at a time, the most one line holds
 _QUIET_S = 0.03  # after which nothing more is under way
 _AGAIN_S = 0.3  # what is still waited for when the pump could not read some line: it need not have been the last
+_SIGNED = frozenset({"access.log_on", "rx.load", "bolus.clinician", "document.commit", "image.bootsel"})
 _UNREAD = 0  # number of the answer to a line that the pump could not read
 
 
@@ -38,14 +39,15 @@ class LinkUncertain(LinkSilent):
 class Pump:
     """What can be asked of a pump and told to it. Every method may raise LinkSilent, PumpRefused or LinkError.
 
-    ask_s, command_s  how long to wait for an answer, s of the transport's time
-    hello             what the pump said of itself when the connection was made
+    ask_s     how long to wait for an answer, s of the transport's time
+    signed_s  the same where the pump has a signature to check first
+    hello     what the pump said of itself when the connection was made
     """
 
-    def __init__(self, transport: Transport, ask_s: float = ASK_S, command_s: float = COMMAND_S):
+    def __init__(self, transport: Transport, ask_s: float = ASK_S, signed_s: float = SIGNED_S):
         self.transport = transport
         self.ask_s = ask_s
-        self.command_s = command_s
+        self.signed_s = signed_s
         self.hello: dict[str, Any] = {}
         self._requests = Requests()
 
@@ -112,15 +114,14 @@ class Pump:
         LinkUncertain when it may or may not have been done; the pump's state is in its text.
         """
         self._ensure()
+        timeout_s = self.signed_s if method in _SIGNED else self.ask_s
         request, line = self._requests.line(method, params)
         numbers: set[int] = set()
         for left in reversed(range(TRIES)):
             try:
-                return self._exchange(line, request, numbers, self.command_s).result()
-            except LinkLost as lost:
-                raise LinkUncertain(f"{method}: it may or may not have been done: {lost}", None) from None
+                return self._exchange(line, request, numbers, timeout_s).result()
             except LinkSilent:
-                state = self._look(method)
+                state = self._look(method)  # it is not told again before it was seen that it is the same
                 if not left:
                     raise self._uncertain(method, "the pump does not answer it", state) from None
                 line = self._requests.again(request, method, params)
@@ -130,18 +131,18 @@ class Pump:
         if not self.hello:
             self.connect()
 
-    def _look(self, method: str) -> dict[str, Any] | None:
-        """The pump's state, None if it is silent. LinkUncertain when it has started anew: it has forgotten the id."""
+    def _look(self, method: str) -> dict[str, Any]:
+        """The pump's state. LinkUncertain when it is silent, or has started anew: then it has forgotten the id."""
         try:
-            state = self._try("state", {}, self.ask_s).result()
-        except LinkSilent:
-            return None
+            state = self.ask("state")
+        except LinkSilent as silent:
+            raise self._uncertain(method, str(silent), None) from None
         if state["boot"] != self.hello["boot"]:
             raise self._uncertain(method, "the pump has started anew meanwhile", state)
         return state
 
     def _uncertain(self, method: str, why: str, state: dict[str, Any] | None) -> LinkUncertain:
-        now = f"now: {outline(state)}" if state else "it says nothing at all; look at the pump"
+        now = f"now: {outline(state)}" if state else "look at the pump itself"
         return LinkUncertain(f"{method}: it may or may not have been done: {why}; {now}", state)
 
     def _try(self, method: str, params: dict[str, Any], timeout_s: float) -> Reply:
@@ -190,11 +191,16 @@ class Pump:
     def logged_on(self, person: str, signer: Signer, role: str) -> Iterator[Pump]:
         """Logged on while the block runs. The pump ends a silent log-on by itself, so failing to end it is no error."""
         self.log_on(person, signer, role)
+        hears = True
         try:
             yield self
+        except LinkSilent:
+            hears = False
+            raise
         finally:
-            with contextlib.suppress(LinkSilent, PumpRefused):
-                self.log_off()
+            if hears:
+                with contextlib.suppress(LinkSilent, PumpRefused):
+                    self.log_off()
             self._requests.logged_off()
 
     # -- reading

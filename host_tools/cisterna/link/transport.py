@@ -10,11 +10,11 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from cisterna.errors import CisternaError, LinkSilent
+from cisterna.link.client import BAUD
 
 if TYPE_CHECKING:
     from cisterna.bench.target import Target
 
-BAUD = 921_600
 LONGEST_LINE = 16_384  # bytes; what goes on longer without an end is no line of a pump
 _LOOK_S = 0.1  # how often a read that waits looks at the clock
 _WRITE_S = 5.0

@@ -20,9 +20,9 @@ HELLO = {
 STATE = {
     "state": "infusing", "boot": 4, "mono_s": 3_600, "mono_ms": 0, "booked_nl": 1_234_567, "booked_ng": 987_654,
     "booked": {"basal_nl": 1_000_000, "pca_nl": 234_567, "clinician_nl": 0, "excess_nl": 0, "credit_nl": 0},
-    "primed": True, "primed_nl": 0, "remaining_nl": 8_765_433, "flow_nl_per_h": 600_000, "rx": "f2ecec4e", "rx_seq": 3,
-    "staged": None, "needs_rx": False, "alarms": [], "next_possible": [5_400, 0], "next_seq": 77, "utc_s": 1_790_000_000,
-    "pressure_pa": 1_250, "heap_used": 1,
+    "primed": True, "primed_nl": 0, "remaining_nl": 8_765_433, "flow_nl_per_h": 600_000, "rx": "f2ecec4e",
+    "rx_seq": 3, "staged": None, "needs_rx": False, "alarms": [], "next_possible": [5_400, 0],
+    "next_seq": 77, "utc_s": 1_790_000_000, "pressure_pa": 1_250, "heap_used": 1,
 }  # fmt: skip
 
 COMMANDS = [

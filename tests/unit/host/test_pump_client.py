@@ -128,8 +128,9 @@ def test_a_pump_that_started_anew_is_not_told_again(clinician, line, target):
 
 def test_a_pump_that_falls_silent_in_a_command(clinician, line):
     line.lose_sent = 99
-    with pytest.raises(LinkUncertain, match="it may or may not have been done: .*look at the pump"):
+    with pytest.raises(LinkUncertain, match="it may or may not have been done: .*look at the pump itself"):
         clinician.command("therapy.pause")
+    assert sum(b"therapy.pause" in sent for sent in line.sent) == 1
 
 
 # --- answers that are not the right ones
@@ -271,7 +272,7 @@ def test_a_log_whose_oldest_records_are_gone_is_verified_from_there(pump):
     assert chain.verified and chain.records == whole.records[2:]
 
 
-def test_a_new_pump_gets_its_owner_by_a_finger(line):
+def test_a_new_pump_gets_its_owner_by_a_finger():
     bench = keys.bench_keys()
     with UnixTarget() as target:
         target.start({"seed": 1})

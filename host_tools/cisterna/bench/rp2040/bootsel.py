@@ -5,7 +5,8 @@ What is the ROM's own and what is a model of it:
     UF2 blocks   a model, by the ROM's source (pico-bootrom-rp2040, virtual_disk.c): which blocks count, when a sector
                  is erased, what is a duplicate, what begins anew, when the chip restarts
     the drive    a model: not FAT over USB mass storage, but a folder of this computer; a file that grows in it is
-                 taken block by block, as a host writes a file's sectors in their order
+                 taken block by block, as a host writes a file's sectors in their order; what is written over in
+                 place is not noticed
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from zlib import crc32
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class Drive:
         self._chip = chip
         self._folder = folder
         self._boot_loader: BootLoader | None = None
-        self._taken: dict[int, int] = {}  # bytes of each file, by its inode
+        self._open: dict[Path, BinaryIO] = {}  # each where it was read to
         folder.mkdir(parents=True, exist_ok=True)
         self._vanish()
 
@@ -149,14 +150,21 @@ class Drive:
         return [path for _, path in sorted(written)]
 
     def _take(self, path: Path) -> None:
-        with path.open("rb") as file:
-            inode, size = os.fstat(file.fileno()).st_ino, os.fstat(file.fileno()).st_size
-            if size < self._taken.get(inode, 0):
-                self._taken[inode] = 0
-            file.seek(self._taken.setdefault(inode, 0))
-            while self._chip.boot_loader is self._boot_loader and len(sector := file.read(BLOCK)) == BLOCK:
-                self._boot_loader.take(sector)
-                self._taken[inode] += BLOCK
+        file = self._current(path)
+        while self._chip.boot_loader is self._boot_loader and len(sector := file.read(BLOCK)) == BLOCK:
+            self._boot_loader.take(sector)
+        file.seek(-(file.tell() % BLOCK), os.SEEK_CUR)  # half a sector: the rest is still to come
+
+    def _current(self, path: Path) -> BinaryIO:
+        """The file at `path`, to be read on; from its beginning when it is another one, or was cut short."""
+        file = self._open.get(path)
+        now = path.stat()
+        if file and os.fstat(file.fileno()).st_ino == now.st_ino and file.tell() <= now.st_size:
+            return file
+        if file:
+            file.close()
+        self._open[path] = path.open("rb", buffering=0)
+        return self._open[path]
 
     def _appear(self) -> None:
         (self._folder / INDEX).write_text(_INDEX_TEXT)
@@ -166,7 +174,9 @@ class Drive:
 
     def _vanish(self) -> None:
         self._boot_loader = None
-        self._taken.clear()
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
         for entry in os.scandir(self._folder):
             if entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(FileNotFoundError):
