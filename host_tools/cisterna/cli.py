@@ -94,7 +94,7 @@ def emulate(
     bench: Annotated[bool, typer.Option("--bench", help="Start provisioned, with this user's bench keys.")] = False,
     serial: Annotated[str, typer.Option(help="Its serial number, with --bench.")] = "BENCH-0001",
     state: Annotated[Path | None, typer.Option(help="Keep all that outlives the power, for the next time.")] = None,
-    flash: Annotated[Path | None, typer.Option(help="Keep only the flash in this file.")] = None,
+    flash: Annotated[Path | None, typer.Option(help="Keep the flash in this file; without --image, run it.")] = None,
     drive: Annotated[Path | None, typer.Option(help="A folder that stands for the boot loader's drive.")] = None,
     speed: Annotated[float, typer.Option(help="Seconds of the pump in a second; unix only.")] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: link, console, serial ...")] = False,

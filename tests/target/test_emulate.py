@@ -1,5 +1,6 @@
 """`cisterna emulate`: an emulated board that other programs use as they would a real one."""
 
+import contextlib
 import signal
 import time
 
@@ -55,6 +56,16 @@ def test_a_new_image_leaves_the_files_alone(development, therapy, tmp_path):
     Board(therapy, flash, "--bare").end()
     after = flash.read_bytes()
     assert after[0xC0000:0xC0004] == b"mine" and after[:0x40000] != data[:0x40000]
+
+
+def test_switched_on_again_it_runs_what_it_was_left_with(therapy, tmp_path):
+    """Whoever flashed it and switches it off finds that image when he switches it on, and not the checkout's."""
+    from cisterna.bench import emulated
+
+    flash = tmp_path / "flash"
+    Board(therapy, flash, "--bare").end()
+    with contextlib.closing(emulated._board(emulated.Options(pump=False, flash=flash))) as board:
+        assert b"variant=therapy" in bytes(board.chip.mcu.flash[:0xC0000]) and board.usb is None
 
 
 def test_what_a_program_writes_is_not_echoed_by_the_port(development, tmp_path):

@@ -106,11 +106,18 @@ def _board(options: Options) -> Any:
         raise CisternaError(f"--image held {image}; there is no such file (`make image` makes the images)")
     flash = options.flash or (options.state and options.state.with_name(options.state.name + ".flash"))
     state = _state(options)
-    return EmulatedBoard(image, options.pump, flash, config, state, _has_usb(image), options.drive)
+    kept = _kept(flash) if flash and options.image is None else b""
+    usb = b"variant=therapy" not in kept if kept else _has_usb(image)
+    return EmulatedBoard(image, options.pump, flash, config, state, usb, options.drive, bool(kept))
 
 
 def _state(options: Options) -> StateFile | None:
     return StateFile(options.state, options.board) if options.state else None
+
+
+def _kept(flash: Path) -> bytes:
+    """What the board ran when it was switched off: nobody puts another image on it by switching it on."""
+    return flash.read_bytes() if flash.is_file() else b""
 
 
 def _has_usb(image: Path) -> bool:

@@ -31,6 +31,7 @@ class EmulatedBoard:
     pump    the reference pump's chips and switches are around it, as simulated, and its UART is a port, too;
             without them the chip is bare
     flash   a file that keeps the flash; see `FlashFile`
+    as_kept what that file holds is run, and the image is not written over it
     config  what the pump's world is built from, as of `Target.start`
     state   keeps FRAM and mechanics for the next time, or None; it wins over the config's images
     usb     the image has a USB serial port; a therapy image has none
@@ -48,6 +49,7 @@ class EmulatedBoard:
         state: StateFile | None = None,
         usb: bool = True,
         drive: Path | None = None,
+        as_kept: bool = False,
     ):
         self._target: Rp2040Target | None = None
         self._state = state
@@ -64,7 +66,7 @@ class EmulatedBoard:
             self.chip = Chip(image)
             self.chip.power_on()
         if flash is not None:
-            FlashFile(self.chip, flash, image)
+            FlashFile(self.chip, flash, None if as_kept else image)
         self.usb = UsbHost(self.chip, dtr=False) if usb else None
         self.terminal = Terminal() if usb else None
         if self.usb:

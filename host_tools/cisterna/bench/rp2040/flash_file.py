@@ -18,12 +18,12 @@ _REACH = {ssi.CMD_PAGE_PROGRAM: 256, ssi.CMD_SECTOR_ERASE: 4096, ssi.CMD_BLOCK_E
 class FlashFile:
     """The flash of `chip`, which has not run yet, kept in the file `path`; one that is not there is made.
 
-    The image is written over the file's contents as a boot loader would do it: only the blocks that it has. Each
-    erasing and programming reaches the file at once, so a process that is killed is a power cut. OSError if the file
-    cannot be used, BlockingIOError if another process has it.
+    An image is written over the file's contents as a boot loader would do it: only the blocks that it has. With None
+    the chip runs what the file holds. Each erasing and programming reaches the file at once, so a process that is
+    killed is a power cut. OSError if the file cannot be used, BlockingIOError if another process has it.
     """
 
-    def __init__(self, chip: Chip, path: Path, image: Path):
+    def __init__(self, chip: Chip, path: Path, image: Path | None):
         self._flash = chip.mcu.flash
         self._ssi = chip.mcu.ssi
         self._apply = self._ssi._apply_command
@@ -32,7 +32,8 @@ class FlashFile:
         stored = os.pread(self._file, FLASH_BYTES, 0)
         if stored:
             self._flash[: len(stored)] = stored
-            load_uf2(image, chip.mcu)
+            if image:
+                load_uf2(image, chip.mcu)
         os.pwrite(self._file, self._flash[:FLASH_BYTES], 0)
         self._ssi._apply_command = self._command
 
