@@ -61,6 +61,8 @@ def test_the_line_of_the_page_is_whole():
         ([frame(1, {"method": "access.challenge", "params": {"person": "x"}})], -32600, "request_form"),
         ([frame(n, {"id": 9, "method": "access.challenge", "params": {"person": str(n)}}) for n in (1, 2)], -32600,
          "id_reused"),
+        ([frame(n, {"id": n % 6, "method": "access.challenge", "params": {"person": "x"}}) for n in range(1, 8)], -32600,
+         "id_done"),
         ([frame(1, {"id": 1, "method": "dose.raise"})], -32601, "method_unknown"),
         ([frame(1, {"id": 1, "method": "records.read"})], -32602, "params"),
     ],
