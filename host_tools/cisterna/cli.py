@@ -14,6 +14,7 @@ from cisterna.flash import commands as flash_commands
 from cisterna.flash import workshop
 from cisterna.image import commands as image_commands
 from cisterna.link import commands as link_commands
+from cisterna.link import ward
 from cisterna.pharmacy import commands as pharmacy_commands
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ app.add_typer(pharmacy_commands.key_app, name="key")
 app.add_typer(pharmacy_commands.rx_app, name="rx")
 app.add_typer(pharmacy_commands.people_app, name="people")
 app.add_typer(pharmacy_commands.library_app, name="library")
+app.add_typer(pharmacy_commands.bolus_app, name="bolus")
 app.add_typer(link_commands.app)
+app.add_typer(ward.app)
 
 
 def _list_flips(wanted: bool) -> None:

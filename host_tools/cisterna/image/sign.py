@@ -73,7 +73,7 @@ def read(path: Path) -> Signed:
         raise CisternaError(
             f"signature held {path}; it cannot be read ({error.strerror}); make it with `cisterna image sign`"
         ) from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         held, manifest = {}, None
     if not isinstance(held, dict) or held.get("kind") != KIND or not _is_manifest(manifest):
         raise CisternaError(

@@ -12,11 +12,13 @@ from hashlib import sha256
 from typing import Any
 
 from cisterna.errors import CisternaError
-from cisterna.link.pump import Pump
-from cisterna.link.records import Chain
+from cisterna.link.pump import Pump, outline
+from cisterna.link.records import Chain, layout
 from cisterna.pharmacy import documents
 
 CONFIRM_S = 170.0  # the pump forgets what is not confirmed after three minutes
+FILL_S = 180  # the pump's own time in which START begins to fill the line
+ORDER_S = 60  # ... and in which it gives a clinician's bolus
 LOOK_S = 0.5  # how often it is looked whether the key was held
 BLOCK = 2_048  # bytes of a document in one line
 
@@ -34,6 +36,14 @@ class ReadBackWrong(CisternaError):
     exit_status = 70
 
 
+class NotFilled(CisternaError):
+    """The line was not filled, or not to its end. The pump counts what went in, and wants only the rest."""
+
+
+class NotGiven(CisternaError):
+    """The pump did not begin a bolus that was ordered, and will not: the order is used up."""
+
+
 class NotThisPump(CisternaError):
     """The pump at the other end is not the one that was meant."""
 
@@ -45,6 +55,23 @@ class Loaded:
     hash8: str
     values: dict[str, Any]
     warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Filling:
+    """A line that waits to be filled: what it still takes in nL, and the pump's state before."""
+
+    nl: int
+    before: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Refilled:
+    """What the pump had counted on in the old syringe and now holds in the new one, nL; its state afterwards."""
+
+    expected_nl: int
+    remaining_nl: int
+    state: dict[str, Any]
 
 
 # -- the log
@@ -121,6 +148,140 @@ def wait_confirmed(pump: Pump, hash8: str, wait_s: float = CONFIRM_S) -> None:
         if pump.transport.now_s() >= until_s:
             raise NotConfirmed(f"prescription {hash8}: START was not held within {wait_s:g} s; load it again")
         pump.transport.pause(LOOK_S)
+
+
+# -- before the therapy
+
+
+def make_ready_to_fill(pump: Pump) -> Filling:
+    """Have START begin to fill the line. Whoever calls has seen that the patient is disconnected. PumpRefused."""
+    before = pump.state()
+    return Filling(pump.command("prime", {"disconnected": True})["nl"], before)
+
+
+def wait_filling(pump: Pump, filling: Filling) -> None:
+    """Wait until START was pressed and the line fills, or is full. NotFilled when the pump no longer waits for it."""
+    began_s: int | None = None
+    while True:
+        state = pump.state()
+        if state["primed"] or state["state"] == "priming" or _filled_nl(state, filling):
+            return
+        if state["state"] != "stopped" or state["boot"] != filling.before["boot"]:
+            raise NotFilled(f"the line: not filled; now: {outline(state)}; put that right and prime again")
+        began_s = state["mono_s"] if began_s is None else began_s
+        if state["mono_s"] - began_s > FILL_S:
+            raise NotFilled(f"the line: not filled: START was not pressed within {FILL_S} s; prime again")
+        pump.transport.pause(LOOK_S)
+
+
+def wait_filled(pump: Pump, filling: Filling, progress: Progress | None = None) -> dict[str, Any]:
+    """Wait until the line is full. The pump's state then; NotFilled when it has stopped before."""
+    while True:
+        state = pump.state()
+        if state["primed"]:
+            return state
+        filled_nl = _filled_nl(state, filling)
+        if state["state"] != "priming":
+            said = f"the line: ended after {filled_nl / 1000:.3f} of {filling.nl / 1000:.3f} uL; now: {outline(state)}"
+            raise NotFilled(f"{said}; prime again for the rest")
+        if progress:
+            progress(min(1.0, filled_nl / filling.nl))
+        pump.transport.pause(LOOK_S)
+
+
+def _filled_nl(state: dict[str, Any], filling: Filling) -> int:
+    return state["primed_nl"] - filling.before["primed_nl"]
+
+
+def refill(
+    pump: Pump, fill_ul: int, drug: str, concentration_ug_per_ml: int, returned_ul: int | None = None
+) -> Refilled:
+    """Tell the pump of another syringe. returned_ul: what was left in the old one, None when nobody measured it.
+
+    PumpRefused for another fluid than the prescription's, or more than the syringe holds.
+    """
+    expected_nl = pump.state()["remaining_nl"]
+    told = {"fill_ul": fill_ul, "returned_ul": returned_ul}
+    fluid = {"drug": drug, "concentration_ug_per_ml": concentration_ug_per_ml}
+    remaining_nl = pump.command("reservoir.refill", told | fluid)["remaining_nl"]
+    return Refilled(expected_nl, remaining_nl, pump.state())
+
+
+def set_clock(pump: Pump, utc_s: Callable[[], int]) -> tuple[int, int]:
+    """Set the wall clock to what `utc_s()` says when it is told, s since 1970. What it showed before and shows now."""
+    before_s = pump.state()["utc_s"]
+    return before_s, pump.command("clock.set", {"utc_s": utc_s()})["utc_s"]
+
+
+# -- a clinician's bolus
+
+
+def addressed(pump: Pump) -> dict[str, Any]:
+    """Whom the next order has to be written to: serial, sequence, and rx, the hash of the prescription in force."""
+    serial, state = pump.hello["serial"], pump.state()
+    if serial is None or state["rx"] is None or state["needs_rx"]:
+        held = "no owner" if serial is None else f"prescription {state['rx'] or 'none'}"
+        raise CisternaError(f"{pump.name}: held {held}; allowed: a prescription in force, under which a bolus is given")
+    return {"serial": serial, "sequence": state["rx_seq"] + 1, "rx": state["rx"]}
+
+
+def load_order(pump: Pump, call: dict[str, Any]) -> int:
+    """Load a signed order (`call`: parameters of bolus.clinician), which then waits for START.
+
+    Number of the first record that can tell of it. PumpRefused for a wrong order; NotGiven, with the pump's reason,
+    for one that it cannot give now.
+    """
+    first = pump.state()["next_seq"]
+    answer = pump.command("bolus.clinician", call)
+    if not answer["staged"]:
+        raise NotGiven(_not_given(answer["reason"]))
+    return first
+
+
+def wait_given(pump: Pump, first: int) -> dict[str, int]:
+    """Wait until START was pressed and the bolus runs. What the record of its start says: nl, mass_ng, duration_ms ...
+
+    first: as `load_order` says. The records are asked, for the patient's own bolus looks the same in the state.
+    """
+    began: dict[str, Any] = {}
+    while True:
+        state = pump.state()
+        began = began or state
+        if state["next_seq"] > first:
+            chain = _records_from(pump, first)
+            first = chain.next_sequence
+            started = _decided(chain)
+            if started:
+                return started
+        if state["boot"] != began["boot"] or state["state"] not in ("infusing", "bolus"):
+            raise NotGiven(_not_given(f"now: {outline(state)}"))
+        if state["mono_s"] - began["mono_s"] > ORDER_S:
+            raise NotGiven(_not_given(f"START was not pressed within {ORDER_S} s"))
+        pump.transport.pause(LOOK_S)
+
+
+def _records_from(pump: Pump, first: int) -> Chain:
+    chain = Chain.beginning_at(first)
+    for _, data in pump.records(first):
+        chain.add(data)
+    return chain
+
+
+def _decided(chain: Chain) -> dict[str, int] | None:
+    """The start of a clinician's bolus; None while nothing was decided. NotGiven when it was refused."""
+    from pump.limits import REASONS
+
+    for record in chain.records:
+        said = record.payload
+        if record.name == "bolus_start" and layout.KINDS[said["kind"]] == "clinician":
+            return said
+        if record.name == "clinician_decision" and said["reason"]:
+            raise NotGiven(_not_given(str(REASONS[said["reason"]])))
+    return None
+
+
+def _not_given(why: str) -> str:
+    return f"the bolus is not given: {why}; this order is used up: write and sign a new one"
 
 
 # -- whose pump it is

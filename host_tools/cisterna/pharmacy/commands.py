@@ -1,4 +1,7 @@
-"""`cisterna key`, `rx`, `people`, `library`: keys are made, documents written, shown and signed. No pump is needed."""
+"""`cisterna key`, `rx`, `people`, `library`, of `bolus` a part: keys are made, documents written, shown and signed.
+
+No pump is needed.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,12 +28,14 @@ if TYPE_CHECKING:
 
 key_app = typer.Typer(no_args_is_help=True, help="Make a person's key, or show the public half of one.")
 rx_app = typer.Typer(no_args_is_help=True, help="Write, sign, show and verify prescriptions.")
+bolus_app = typer.Typer(no_args_is_help=True, help="Order a clinician's bolus: write, sign, show and load the order.")
 people_app = typer.Typer(no_args_is_help=True, help="Who may do what on a clinic's pumps: make and show the document.")
 library_app = typer.Typer(no_args_is_help=True, help="What may be prescribed: make and show the signed drug library.")
 
 STATUS = "Exit status: 0 done, 2 refused and nothing written."
 
 RxPath = Annotated[Path, typer.Argument(metavar="X.rx", help="The prescription.")]
+OrderPath = Annotated[Path, typer.Argument(metavar="X.order", help="The order.")]
 Number = Annotated[int, typer.Option(help="Higher than that of any before: a pump takes no older one.")]
 MaybeAuthority = Annotated[
     str | None, typer.Option("--authority", metavar="KEY", help="Check the signature with this public key.")
@@ -147,7 +152,7 @@ def rx_sign(
 
     with errors_as_lines():
         from cisterna.errors import CisternaError
-        from cisterna.pharmacy import files, judge, rx_files
+        from cisterna.pharmacy import files, judge, rx_files, sign
 
         if role not in rx_files.ROLES:
             raise CisternaError(f'--as held "{role}"; allowed: {", ".join(rx_files.ROLES)}')
@@ -157,7 +162,7 @@ def rx_sign(
         if lift:
             print(f"{name} also lifts the first-dose ceiling for this prescription.")
         if not yes:
-            _confirm(rx)
+            _confirm("the first 4 digits of the hash", sign.hash8(rx.document)[:4])
         serial = judge.prescription(rx.document).serial if lift else None
         with signer(key, passphrase_file, module) as own:
             signed = rx_files.add_signature(rx, role, name, own, serial=serial)
@@ -220,6 +225,53 @@ def rx_verify(
                 print(f"{what:<27} {said or 'good'}")
     if verdict.problems:
         raise typer.Exit(2)
+
+
+# --- a clinician's bolus
+
+
+@bolus_app.command("sign", epilog=f"Example:  cisterna bolus sign x.order --by rossi --key rossi.key   {STATUS}")
+def bolus_sign(
+    file: OrderPath,
+    name: Annotated[str, typer.Option("--by", metavar="NAME", help="The prescriber, as in the people document.")],
+    key: Key,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the dose.")] = False,
+    passphrase_file: PassphraseFile = None,
+    module: Module = None,
+) -> None:
+    """Show the whole order, and sign it once its dose has been typed. The drug is that of the prescription it names."""
+    from cisterna.cli import errors_as_lines
+
+    with errors_as_lines():
+        from cisterna.pharmacy import files, order_files
+
+        order = files.read(order_files.OrderFile, file)
+        order_files.check_signer(order, name)
+        _print_lines(order_files.lines(order))
+        if not yes:
+            _confirm("the dose in ug", str(order_files.values(order)["ug"]))
+        with signer(key, passphrase_file, module) as own:
+            signed = order_files.add_signature(order, name, own)
+        if signed != order:
+            files.write(file, signed.model_dump(), replace=True)
+        print(f"signed by {name}  {file}")
+
+
+@bolus_app.command(
+    "show", epilog="Example:  cisterna bolus show x.order --json   Exit status: 0 shown, 2 no such order."
+)
+def bolus_show(file: OrderPath, as_json: AsJson = False) -> None:
+    """Show an order, and who signed it. The signature is not checked: the pump does."""
+    from cisterna.cli import errors_as_lines
+
+    with errors_as_lines():
+        from cisterna.pharmacy import files, order_files
+
+        order = files.read(order_files.OrderFile, file)
+        if as_json:
+            _print_json(order_files.summary(order))
+        else:
+            _print_lines(order_files.lines(order))
 
 
 # --- people and library
@@ -335,17 +387,16 @@ def _show_rx(rx: "RxFile", as_json: bool = False) -> None:
         _print_lines(shown.rx_lines(rx, values))
 
 
-def _confirm(rx: "RxFile") -> None:
-    """The person types what he has read: a hash that was not looked at cannot be typed."""
+def _confirm(what: str, expected: str) -> None:
+    """The person types what he has read: what was not looked at cannot be typed."""
     from cisterna.errors import CisternaError
-    from cisterna.pharmacy import sign
 
     try:
-        typed = typer.prompt("To sign, type the first 4 digits of the hash", err=True)
+        typed = typer.prompt(f"To sign, type {what}", err=True)
     except typer.Abort:
-        raise CisternaError("nothing was signed: no answer; allowed: the digits, or --yes") from None
-    if typed.strip().lower() != sign.hash8(rx.document)[:4]:
-        raise CisternaError(f'nothing was signed: "{typed}" is not how the hash begins')
+        raise CisternaError(f"nothing was signed: no answer; allowed: {what}, or --yes") from None
+    if typed.strip().lower() != expected:
+        raise CisternaError(f'nothing was signed: "{typed}" is not {what}')
 
 
 def _show_signed(

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -57,6 +58,8 @@ def read(model: type[Model], path: Path) -> Model:
         raise DocumentError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise DocumentError(f"{path}: not JSON: {error}") from None
+    except RecursionError:
+        raise DocumentError(f"{path}: nested too deep; allowed: a file of `cisterna`") from None
     return judged(model, raw, str(path))
 
 
@@ -75,7 +78,13 @@ def check_new(path: Path, *, replace: bool = False) -> None:
 
 
 def write_bytes(path: Path, data: bytes, *, replace: bool, mode: int = 0o644) -> None:
-    """Whoever reads the file finds all of the bytes. Not `replace`: what is there already stays, and OutputError."""
+    """Whoever reads the file finds all of the bytes. Not `replace`: what is there already stays, and OutputError.
+
+    mode: of a new file. One that is replaced is read afterwards by whom it was read before, and stays where a link leads.
+    """
+    if replace and path.exists():
+        path = path.resolve()
+        mode = stat.S_IMODE(path.stat().st_mode)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         if not replace:  # an empty file keeps the name until the whole one takes its place

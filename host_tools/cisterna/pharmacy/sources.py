@@ -106,3 +106,5 @@ def _toml(path: Path) -> dict[str, Any]:
         raise DocumentError(f"{path}: byte {error.start} is not UTF-8; allowed: a UTF-8 text file") from None
     except tomllib.TOMLDecodeError as error:
         raise DocumentError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise DocumentError(f"{path}: nested too deep; allowed: a TOML file of the documented form") from None
