@@ -41,7 +41,7 @@ class Loop:
         self._heap_s = 0
         self._rtc_read_s = 0
         self._shown_s = -SCREEN_EVERY_S
-        self._shown_record = -1
+        self._shown_record = self._shown_changes = -1
         about = self._about()
         self.screen = Screen(self.pump, about)
         self._server = Server(self.pump, about, lambda: self._heap_used)
@@ -109,7 +109,7 @@ class Loop:
         told = self._tell_edges()
         served = self._serve()
         left_ms = time.ticks_diff(self._due, self._ticks)
-        if left_ms <= 0 or told or (served and self._server.changed):
+        if left_ms <= 0 or told or (served and self._server.changed and not self._server.busy):
             self._read_sensors()
             left_ms = self.pump.step()
             self._due = time.ticks_add(self._ticks, left_ms)
@@ -183,8 +183,8 @@ class Loop:
 
     def _make_way(self):
         """Leaves for the boot loader, when the answer that says so has gone."""
-        board = self._board
-        if board.link.is_sent():
+        board, core = self._board, self.pump.core
+        if board.link.is_sent() and not (core.moving() or core.motion.flying):
             board.steps.halt()
             board.steps.enable(False)
             board.bootloader()
@@ -192,12 +192,14 @@ class Loop:
     def _signal(self):
         """Lights, sound, display; the wall clock once a minute, the heap once an hour.
 
-        Whatever happens is recorded, so a new record is the sign that there may be something new to show.
+        Whatever happens is recorded, so a new record is the sign that there may be something new to show; and what
+        START will do is shown before it does it.
         """
         core = self.pump.core
-        recorded = core.diary.next_sequence
-        if recorded != self._shown_record or core.clock.s - self._shown_s >= SCREEN_EVERY_S:
-            self._shown_record, self._shown_s = recorded, core.clock.s
+        recorded, changes = core.diary.next_sequence, core.waiting.changes
+        new = recorded != self._shown_record or changes != self._shown_changes
+        if new or core.clock.s - self._shown_s >= SCREEN_EVERY_S:
+            self._shown_record, self._shown_changes, self._shown_s = recorded, changes, core.clock.s
             self._show_alarms()
             self._show(self.screen.rows())
         elif core.alarms.top() >= 0:

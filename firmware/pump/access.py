@@ -31,6 +31,7 @@ BY_PERSON = const(1)
 BY_SILENCE = const(2)
 BY_CONNECTION = const(3)
 BY_PEOPLE = const(4)  # another people document
+BY_OTHER = const(5)  # somebody else logged on
 
 WHAT = "log_on"
 FIELDS = (
@@ -105,7 +106,7 @@ class Access:
 
     def _opened(self, values):
         core = self._core
-        self.log_off(BY_CONNECTION)
+        self.log_off(BY_OTHER)
         self.role = ROLES.index(values["role"])
         self.person = values["person"]
         self._last_token, self._last_n = unhexlify(values["anchor"]), 0

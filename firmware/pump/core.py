@@ -19,6 +19,7 @@ from pump.motion import Motion
 from pump.reservoir import Reservoir
 from pump.schedule import CLINICIAN, PCA
 from pump.units import const
+from pump.waiting import Waiting
 
 OFF = const(0)
 SELF_TEST = const(1)
@@ -44,6 +45,7 @@ class Core:
         self.motor = motor
         self.nv = nv
         self.clock = MonotonicClock()
+        self.waiting = Waiting(self.clock)
         self.state = SELF_TEST
         self.state_since_s = 0
         self.ledger = Ledger()

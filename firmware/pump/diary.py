@@ -54,3 +54,7 @@ class Diary:
     def read(self, first, most):
         """Records from number `first` on: (number of the first one, bytes)."""
         return self._log.read(first, most)
+
+    def reading(self, first, most):
+        """`read` as work in pieces."""
+        return self._log.reading(first, most)

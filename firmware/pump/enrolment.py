@@ -11,9 +11,10 @@ from pump import library_document, people, provisioning, records, signature
 from pump.refusal import Refused
 from pump.units import const
 from pump.vault import LIBRARY, MAX_TEXT, PEOPLE
+from pump.waiting import PROVISIONING
 
-STAGED_S = const(180)
 MAX_BLOCK = const(2_048)
+MOST_AHEAD = const(1_000)
 KINDS = {"people": PEOPLE, "library": LIBRARY}
 _NAMES = ("people", "library")
 
@@ -27,9 +28,8 @@ class Enrolment:
         self._fram = fram
         self._vault = vault
         self._on_change = on_change
-        self._block = None  # text of a provisioning that waits for its confirmation
-        self._block_s = 0
-        self.hash8 = ""  # of that text
+        self._block = None  # text of a provisioning that waits for its confirmation ...
+        self._known = None  # ... and what it says
         self._kind = None  # of the document that is being transferred
         self._text = None
         self._filled = 0
@@ -46,10 +46,13 @@ class Enrolment:
             serial = self._trust.provisioning.serial
             raise Refused("provisioning_done", {"key": "pump", "held": serial, "allowed": "a pump without an owner"})
         text = text.encode()
-        yield from self._proving_vault(provisioning.parse_text(text).authority)
-        self._block, self._block_s = text, self._core.clock.s
-        self.hash8 = signature.sha256_hex(text)[:8]
-        return self.hash8
+        known = provisioning.parse_text(text)
+        if text != provisioning.text_of(known):  # one way to write it: what is shown of it is all there is to it
+            raise Refused("provisioning_form", {"key": "block", "allowed": "no blanks, serial, bench, authority"})
+        yield from self._proving_vault(known.authority)
+        self._block, self._known = text, known
+        self._core.waiting.put(PROVISIONING)
+        return signature.sha256_hex(text)[:8]
 
     def _proving_vault(self, authority):
         """What is in the vault is believed by its hash from now on: once, it has to be the authority's own word."""
@@ -66,26 +69,24 @@ class Enrolment:
 
     @property
     def staged(self):
-        """The provisioning that waits, or None; for STAGED_S."""
-        if self._block and self._core.clock.s - self._block_s > STAGED_S:
-            self._block = None
-        return provisioning.parse_text(self._block) if self._block else None
-
-    @property
-    def is_waiting(self):
-        """Whether one may be waiting; cheap."""
-        return self._block is not None
+        """The provisioning that waits, or None."""
+        return self._known if self._core.waiting.kind == PROVISIONING else None
 
     def confirm(self):
         """A finger on the pump: the staged provisioning is written, for good."""
+        core = self._core
         known = self.staged
+        core.waiting.drop()
         if known is None:
             return
         provisioning.write(self._fram, self._block)
-        self._trust.provisioning = provisioning.read(self._fram)
+        try:
+            self._trust.provisioning = provisioning.read(self._fram)
+        except Refused:
+            return  # the FRAM does not keep it: the pump stays nobody's
         self._trust.read_vault(self._vault)
-        self._core.diary.note(records.PROVISIONED, (int(known.bench),))
-        self._block = None
+        self._trust.hold_to(core.people_number, core.library_number)
+        core.diary.note(records.PROVISIONED, (int(known.bench),))
 
     # -- people and library
 
@@ -103,6 +104,7 @@ class Enrolment:
 
     def put(self, offset, data):
         """The next piece, a text. Refused: document_none, document_offset, document_block."""
+        self.need_rest()
         data = data.encode()
         if self._text is None:
             raise Refused("document_none", {"key": "document", "do": "begin one first"})
@@ -127,13 +129,14 @@ class Enrolment:
         if self._text is None or self._filled != len(self._text):
             allowed = "a document of which every byte has come"
             raise Refused("document_incomplete", {"key": "document", "held": self._filled, "allowed": allowed})
+        self.need_rest()
         kind, text = self._kind, bytes(self._text)
         if signature.sha256_hex(text) != self._sha256:
             raise Refused("document_digest", {"key": "sha256", "do": "send it again"})
         authority = self._trust.provisioning.authority
         yield from signature.checking(text, self._signature, authority, kind)
+        self.need_rest()  # what follows is one piece, of half a second
         number = self._check(kind, text, authority)
-        self.need_rest()
         try:
             self._vault.write(KINDS[kind], number, text, _bytes_of(self._signature))
         except OSError:
@@ -144,17 +147,20 @@ class Enrolment:
     def _check(self, kind, text, authority):
         """The number of the document, if its form is exact and it is newer than what was here before.
 
-        The newest that was here, and got lost, may come again.
+        The newest that was here, and got lost, may come again. Numbers that leap would soon have no successor.
         """
         core, trust = self._core, self._trust
         if kind == "people":
             document, least = people.parse(text), max(trust.people_number + 1, core.people_number)
             if signature.HEX_OF_MODULUS % authority in [person.key for person in document.persons]:
                 raise Refused("people_authority", {"key": "key", "do": "the authority is no person of the ward"})
+            if not [person for person in document.persons if people.SERVICE in person.roles]:
+                do = "name somebody for service, or nobody can ever load another one"
+                raise Refused("people_no_service", {"key": "roles", "do": do})
         else:
             document, least = library_document.parse(text), max(trust.library_number + 1, core.library_number)
-        if document.number < least:
-            allowed = "%d or more" % least
+        if not least <= document.number <= least + MOST_AHEAD:
+            allowed = "%d to %d" % (least, least + MOST_AHEAD)
             raise Refused(kind + "_rollback", {"key": "number", "held": document.number, "allowed": allowed})
         return document.number
 

@@ -14,10 +14,9 @@ from pump.refusal import Refused
 from pump.reservoir import EMPTY_NL
 from pump.schedule import basal_interval
 from pump.units import DAY_S, capacity_ul, const, pl_per_ustep, volume_nl_of_mass
+from pump.waiting import ORDER, PRESCRIPTION
 
 RX_SLOT_BYTES = const(0x800)
-STAGED_S = const(180)
-ORDER_STAGED_S = const(60)
 MOST_RETURNED_UL = const(100_000)
 OLDEST_CLOCK_S = 1_577_836_800
 NEWEST_CLOCK_S = 4_102_444_800
@@ -37,37 +36,24 @@ class Intake:
         self._boluses = boluses
         self._trust = trust
         self._staged = None
-        self._staged_s = 0
         self._order = None
         self._order_at = (0, 0)
 
     @property
     def staged(self):
-        """The prescription that waits for its confirmation, or None; it waits for STAGED_S [RX-06]."""
-        return self._staged if self._core.clock.s - self._staged_s <= STAGED_S else None
+        """The prescription that waits for its confirmation, or None [RX-06]."""
+        return self._staged if self._core.waiting.kind == PRESCRIPTION else None
 
     @property
     def staged_order(self):
-        """The clinician's bolus that waits for the start key, or None; for ORDER_STAGED_S, and while basal runs."""
-        if self._order and (self._core.clock.s - self._order_at[0] > ORDER_STAGED_S or not self._core.infusing()):
-            self._order = None
-        return self._order
+        """The clinician's bolus that waits for the start key, or None: it waits only while basal runs."""
+        core = self._core
+        return self._order if core.waiting.kind == ORDER and core.infusing() else None
 
-    @property
-    def is_waiting(self):
-        """Whether a prescription waits, or has waited too long and nobody has been told; cheap."""
-        return self._staged is not None
-
-    def is_forgotten(self):
-        """True once when a staged prescription has waited too long; it is discarded [ALM-21]."""
-        if self._staged is None or self.staged:
-            return False
-        self._staged = None
-        return True
-
-    def discard(self):
-        """Forgets what is staged."""
-        self._staged = self._order = None
+    def _stage(self, kind, prescription_=None, order_=None):
+        self._staged, self._order = prescription_, order_
+        self._order_at = self._core.now
+        self._core.waiting.put(kind)
 
     # -- prescriptions
 
@@ -85,8 +71,7 @@ class Intake:
         except Refused as refused:
             diary.note(records.RX_REFUSED, (self._core.sequence, records.word_of(refused.code)))
             raise refused
-        self._staged, self._staged_s = rx, self._core.clock.s
-        self._order = None
+        self._stage(PRESCRIPTION, prescription_=rx)
         words = (rx.sequence, rx.basal_ug_per_day, rx.bolus_ug, rx.lockout_s, rx.limit_24h_ug)
         diary.note(records.RX_LOAD, words)
         signers = [self._trust.people.number_of(signatures[role]["by"]) for role in ("prescriber", "second")]
@@ -150,7 +135,7 @@ class Intake:
     def adopt(self):
         """The staged prescription is confirmed: it replaces the old one. Nothing moves and no bolus runs now."""
         core, rx = self._core, self.staged
-        self.discard()
+        core.waiting.drop()
         s, ms = core.now
         factor = self._factor(rx)
         if core.rx and (core.rx.basal_ug_per_day != rx.basal_ug_per_day or factor != (1, 1)):
@@ -201,7 +186,8 @@ class Intake:
         Raises Refused for a bad order. One that could not be given now is refused now, with its reason.
         """
         core = self._core
-        self._order = None  # whatever comes of this one, the last is not to be given any more
+        if core.waiting.kind == ORDER:
+            core.waiting.drop()  # whatever comes of this one, the last is not to be given any more
         checked = yield from order.admitting_order(
             document, by, signature_hex, self._trust, lambda: (core.sequence, core.rx)
         )
@@ -209,13 +195,13 @@ class Intake:
         core.save()
         reason = self._boluses.refusal_of_clinician(checked.ug)
         if reason == limits.ACCEPTED:
-            self._order, self._order_at = checked, core.now
+            self._stage(ORDER, order_=checked)
         return reason
 
     def give_order(self):
         """The start key was pressed: the order that waits is decided on, and given. Returns the reason, 0 accepted."""
         given = self.staged_order
-        self._order = None
+        self._core.waiting.drop()
         return self._boluses.request_clinician(given.ug, given.over_s, self._order_at)
 
     def refill(self, fill_ul, returned_ul, drug, concentration_ug_per_ml):
@@ -240,6 +226,7 @@ class Intake:
             allowed = "0 to %d uL" % MOST_RETURNED_UL
             raise Refused("refill_returned", {"key": "returned_ul", "held": returned_ul, "allowed": allowed})
         expected_nl = core.reservoir.remaining_nl()
+        core.waiting.drop()  # it was meant for the syringe that was in
         core.reservoir.fill(fill_ul * 1000)
         self.watch_reservoir()
         returned_nl = -1 if returned_ul is None else returned_ul * 1000

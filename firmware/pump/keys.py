@@ -45,7 +45,8 @@ class Keys:
         self._down_ms = [0] * COUNT
         self._spent = bytearray(COUNT)  # this press has said all it has to say
         self._queue = [0] * (QUEUE * 4)
-        self._head = self._waiting = 0
+        self.waiting = 0  # events that `take` has for whoever asks
+        self._head = 0
         self._at_rest = True  # no key is down, and none has just changed
 
     def settled(self, key, level, s, ms):
@@ -105,12 +106,12 @@ class Keys:
 
     def take(self):
         """The next event (START_SHORT, START_HOLD, STOP or ACK), or None."""
-        if not self._waiting:
+        if not self.waiting:
             return None
         queue, at = self._queue, self._head * 4
         self.held_ms, self.at_s, self.at_ms = queue[at + 1], queue[at + 2], queue[at + 3]
         self._head = (self._head + 1) % QUEUE
-        self._waiting -= 1
+        self.waiting -= 1
         return queue[at]
 
     def _press(self, key):
@@ -136,11 +137,11 @@ class Keys:
             self._say(Keys.START_SHORT, held, s, ms)
 
     def _say(self, event, held, s, ms):
-        if self._waiting < QUEUE:
-            queue, at = self._queue, (self._head + self._waiting) % QUEUE * 4
+        if self.waiting < QUEUE:
+            queue, at = self._queue, (self._head + self.waiting) % QUEUE * 4
             queue[at], queue[at + 1] = event, held
             queue[at + 2], queue[at + 3] = s, ms
-            self._waiting += 1
+            self.waiting += 1
 
 
 def _nearer(a_ms, b_ms):

@@ -30,6 +30,7 @@ class Monitors:
         self.again_in_ms = -1  # when readings are wanted before the next deadline
         self._fresh = False  # a pressure came in since the last step
         self._verdict = 0
+        self._amiss = False  # door, clamp or button, at the last step
         self._pressure_silent = self._encoder_silent = 0
         self._excess = 0  # usteps of excess already booked since `start`
         self._made = 0  # usteps of the grant in flight that `_pumped_nl` holds already
@@ -105,9 +106,22 @@ class Monitors:
     def step(self, door_open, syringe_off, button_fault):
         """Judges the readings, and raises or ends alarms."""
         core = self._core
-        alarms = core.alarms
         self.again_in_ms = -1
         moving = core.moving()
+        amiss = door_open or syringe_off or button_fault
+        if amiss or self._amiss:  # while all is well, and was before, there is nothing to raise or to end
+            self._amiss = amiss
+            self._judge_contacts(moving, door_open, syringe_off, button_fault)
+        if self._verdict or self._pressure_silent or self._encoder_silent or core.alarms.active(alarm.SENSOR):
+            self._judge_sensors(moving)
+        if core.infusing():
+            self._judge_reservoir()
+            self._judge_line()
+        elif core.state == PRIMING and core.pressure_pa - self._from_pa > PRIME_RISE_PA:
+            core.alarms.occur(alarm.OCCLUSION_DOWNSTREAM)  # an open end lets go: this one is shut, or not open at all
+
+    def _judge_contacts(self, moving, door_open, syringe_off, button_fault):
+        alarms = self._core.alarms
         if moving:
             if door_open:
                 alarms.raise_(alarm.DOOR)
@@ -121,12 +135,6 @@ class Monitors:
             alarms.raise_(alarm.BUTTON)
         else:
             alarms.condition_gone(alarm.BUTTON)
-        self._judge_sensors(moving)
-        if core.infusing():
-            self._judge_reservoir()
-            self._judge_line()
-        elif core.state == PRIMING and core.pressure_pa - self._from_pa > PRIME_RISE_PA:
-            alarms.occur(alarm.OCCLUSION_DOWNSTREAM)  # an open end lets go: this one is shut, or not open at all
 
     def _judge_sensors(self, moving):
         alarms = self._core.alarms
@@ -145,11 +153,13 @@ class Monitors:
             alarms.raise_(alarm.SENSOR)
 
     def _judge_reservoir(self):
-        reservoir, alarms = self._core.reservoir, self._core.alarms
+        reservoir = self._core.reservoir
+        if not reservoir.is_low():
+            return
         if reservoir.is_empty():
-            alarms.raise_(alarm.RESERVOIR_EMPTY)
-        elif reservoir.is_low():
-            alarms.raise_(alarm.RESERVOIR_LOW)
+            self._core.alarms.raise_(alarm.RESERVOIR_EMPTY)
+        else:
+            self._core.alarms.raise_(alarm.RESERVOIR_LOW)
 
     def _judge_line(self):
         """Downstream occlusion, by pressure against the volume that was really pumped."""

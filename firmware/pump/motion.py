@@ -43,7 +43,8 @@ class Motion:
     def go(self, s, ms):
         """Grants what is due next by the schedule. Returns the number of steps, 0 when none is due yet."""
         schedule = self.schedule
-        self._pass_time(s, ms)
+        if s != self._s or ms != self._ms:
+            self._pass_time(s, ms)
         steps = schedule.plan()
         if steps:
             self._ledger.book_grant(schedule.planned)
@@ -64,18 +65,20 @@ class Motion:
     def _fly(self, account, forward, first_us, period_us, steps):
         self._account, self._forward, self._steps = account, forward, steps
         self.flying = True
-        self.write_pulse(self._s, self._ms)
+        self._write_pulse(self._s, self._ms, self._flight_ms, steps)
         if self._motor.grant(forward, first_us, period_us, steps) is False:
             self._flight_ms = 0  # a gate was latched, nothing moves: look again at once, and give it all back
 
     def write_pulse(self, s, ms):
         """Writes clock, counters and state ahead of what comes next."""
-        lands_ms, granted = LONGEST_PAUSE_MS, 0
         if self.flying:
-            lands_ms, granted = self.lands_in_ms(s, ms), self._steps
-        self._pulse.write(
-            s, ms, self._ledger.usteps, self.phase | lands_ms << 4, self.encoder_raw + (granted << 12)
-        )
+            self._write_pulse(s, ms, self.lands_in_ms(s, ms), self._steps)
+        else:
+            self._write_pulse(s, ms, LONGEST_PAUSE_MS, 0)
+
+    def _write_pulse(self, s, ms, lands_ms, granted):
+        phase, encoder = self.phase | lands_ms << 4, self.encoder_raw + (granted << 12)
+        self._pulse.write(s, ms, self._ledger.usteps, phase, encoder)
 
     def lands_in_ms(self, s, ms):
         """Milliseconds from (s, ms) until the grant in flight has made its last step, at least 1."""
@@ -108,7 +111,8 @@ class Motion:
 
     def _end(self, made, s, ms):
         steps = self._steps
-        made = min(max(made, 0), steps)
+        if made < 0 or made > steps:
+            made = 0 if made < 0 else steps
         elapsed_us = self._elapsed_ms(s, ms) * 1000
         if self._account == _SCHEDULED:
             if made == steps:

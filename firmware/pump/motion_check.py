@@ -28,6 +28,7 @@ SUDDEN_USTEPS = const(96)  # between two readings, and twice what was commanded:
 INL_USTEPS = const(10)
 OVER_PL = const(10_000_000)
 COMMAND_MASK = const(0xFFFFFFF)  # commanded microsteps may wrap at 2^28 or a multiple of it
+COMMAND_HALF = const(0x8000000)
 
 
 class MotionCheck:
@@ -50,7 +51,7 @@ class MotionCheck:
         self._forward = True
         self._sudden = False
         self._before = OK
-        self._over = OVER_PL // pl_per_ustep
+        self._over = OVER_PL // pl_per_ustep  # more than STALL_USTEPS with any syringe
 
     def feel(self, commanded, raw):
         """One reading: `commanded` net microsteps (forward positive), encoder angle 0..4095.
@@ -60,8 +61,9 @@ class MotionCheck:
         if self._command is None:
             self._command, self._raw = commanded, raw
             return OK
-        told = _signed(commanded - self._command, COMMAND_MASK)
-        moved = _signed(raw - self._raw, COUNTS - 1) * 25
+        # A difference of two wrapped counts, as the short way round
+        told = ((commanded - self._command + COMMAND_HALF) & COMMAND_MASK) - COMMAND_HALF
+        moved = (((raw - self._raw + COUNTS // 2) & (COUNTS - 1)) - COUNTS // 2) * 25
         self._command, self._raw = commanded, raw
         if told:
             self._forward = told > 0
@@ -71,12 +73,15 @@ class MotionCheck:
         change = moved - told * PART
         self._lead_before = self._lead
         self._lead += change
-        sudden = abs(change) > (SUDDEN_USTEPS + 2 * abs(told)) * PART
-        verdict = self._judge(sudden)
+        lead = self._lead // PART
+        sudden, verdict = False, OK
+        if not (-STALL_USTEPS <= lead <= STALL_USTEPS and -IDLE_USTEPS * PART <= self._idle <= IDLE_USTEPS * PART):
+            sudden = abs(change) > (SUDDEN_USTEPS + 2 * abs(told)) * PART
+            verdict = self._judge(lead, sudden)
         if verdict == OK:
             self._before = OK
             self._sudden = False
-            self._book(self._lead // PART - MARGIN_USTEPS)
+            self._book(lead - MARGIN_USTEPS)
             return OK
         self._sudden = self._sudden or sudden
         if self._before == OK:
@@ -86,18 +91,18 @@ class MotionCheck:
             self._book(min(self._lead, self._lead_before) // PART - MARGIN_USTEPS)
             return SECOND_CHANNEL
         if verdict == OVER:
-            self._book(self._lead // PART + INL_USTEPS)
+            self._book(lead + INL_USTEPS)
         return verdict
 
     def lead_usteps(self):
         """How far the screw is beyond the command; negative when it lags."""
         return self._lead // PART
 
-    def _judge(self, sudden):
-        lead = self._lead // PART
+    def _judge(self, lead, sudden):
+        """Of a screw that leads or lags by more than STALL_USTEPS, or moves by itself."""
         if abs(lead) > STALL_USTEPS and (sudden or self._sudden):
             return SECOND_CHANNEL  # it jumped, and did not jump back
-        if self._idle > IDLE_USTEPS * PART or self._idle < -IDLE_USTEPS * PART:
+        if abs(self._idle) > IDLE_USTEPS * PART:
             return SECOND_CHANNEL
         if lead > self._over and self._forward:
             return OVER
@@ -110,9 +115,3 @@ class MotionCheck:
     def _book(self, excess):
         if excess > self.excess_usteps:
             self.excess_usteps = excess
-
-
-def _signed(difference, mask):
-    """A difference of two wrapped counts, as the short way round. `mask` is 2^n - 1."""
-    difference &= mask
-    return difference - mask - 1 if difference > mask >> 1 else difference

@@ -109,6 +109,7 @@ class OcclusionDetector:
         self._open_nl = self._open_pa = self._sum_nl = self._sum_pa = self._sum_drop = 0
         self._edge_pa = self._edge_ul_per_h = 0
         self._held_s = NOT_YET
+        self._first = self._volume = self._rise = 0  # of the last line that was straight, see `_on_chord`
         self._over = 0  # readings in a row above the absolute limit
         self._high_s = NOT_YET
         self._flow_ul_per_h = 0
@@ -148,6 +149,7 @@ class OcclusionDetector:
             if self._held_s < 0:
                 self._held_s = now_s
             if now_s - self._held_s >= HOLD_S:
+                self._find_clamp()
                 return self._occluded()
         else:
             self._held_s = NOT_YET
@@ -247,11 +249,7 @@ class OcclusionDetector:
         if self._count == 1 or self._p[k] < self._lowest_pa:
             self._lowest_pa = self._p[k]
         elif gone_pa <= self._lowest_pa:
-            lowest = self._p[k]
-            for i in range(POINTS):
-                if self._p[i] < lowest:
-                    lowest = self._p[i]
-            self._lowest_pa = lowest
+            self._lowest_pa = min(self._p)  # the ring is full
 
     # -- tests
 
@@ -269,52 +267,62 @@ class OcclusionDetector:
         relaxing = self._relax_s >= 0 and now_s - self._relax_s < RELAX_S
         if relaxing and (self._total_nl - self._run_nl) & VOLUME_MASK < RELAX_NL:
             return False
-        k = self._next
-        for back in range(1, self._count + 1):
-            k = k - 1 if k else POINTS - 1
-            volume = (self._total_nl - self._v[k]) & VOLUME_MASK
+        volumes, pressures, total_nl = self._v, self._p, self._total_nl
+        most_pa = pressure_pa - RISE_PA
+        newest = self._next - 1
+        low = newest  # below zero it counts from the ring's end
+        while pressures[low] > most_pa:
+            low -= 1  # comes to an end: the lowest of all is one of them
+        for k in range(low, newest - self._count, -1):
+            if pressures[k] > most_pa:
+                continue
+            volume = (total_nl - volumes[k]) & VOLUME_MASK
             if volume > WINDOW_MAX_NL:
                 return False
-            rise = pressure_pa - self._p[k]
-            if volume < WINDOW_NL or rise < RISE_PA or now_s - self._s[k] < MIN_S:
+            if volume < WINDOW_NL or now_s - self._s[k] < MIN_S:
                 continue
+            rise = pressure_pa - pressures[k]
             if rise >= RISE_AT_EDGE_PA or volume >= PLENTY_NL or self._blur_s < self._s[k] - EDGE_S:
-                return self._on_chord(k, back, volume >> SHIFT, rise)
+                return self._on_chord(k, volume >> SHIFT, rise)
         return False
 
-    def _on_chord(self, first, points, volume, rise):
+    def _on_chord(self, first, volume, rise):
         """The points from `first` on against the chord from it to this reading: near, unbent, and steep enough."""
         stiffness = rise * (self.compliance_nl_per_kpa >> SHIFT)  # of a closed line: 1000 * volume
         if stiffness * 5 < 2000 * volume or stiffness * 2 > 5000 * volume:  # 0.4 to 2.5 of it
             return False
-        allowed = OFF_LINE_PA + self._rough_pa * 3 // 2 + rise // 50
+        volumes, pressures = self._v, self._p
+        from_nl, from_pa = volumes[first], pressures[first]
+        most = self._allowed_pa(rise)
+        least = -most
         bend = 0
-        k = first
-        for _ in range(points - 1):
-            k = k + 1 if k < POINTS - 1 else 0
-            part = ((self._v[k] - self._v[first]) & VOLUME_MASK) >> SHIFT
-            off = self._p[k] - self._p[first] - rise * part // volume
-            if off > allowed or off < -allowed:
+        for k in range(first + 1, self._next):
+            off = pressures[k] - from_pa - rise * (((volumes[k] - from_nl) & VOLUME_MASK) >> SHIFT) // volume
+            if off > most or off < least:
                 return False
             bend += off
-        if abs(bend) > (points - 1) * (BEND_PA + self._rough_pa // 2 + rise // 64):
+        if abs(bend) > (self._next - first - 1) * (BEND_PA + self._rough_pa // 2 + rise // 64):
             return False
-        self._find_clamp(first, points, volume, rise, allowed)
+        self._first, self._volume, self._rise = first, volume, rise
         return True
 
-    def _find_clamp(self, first, points, volume, rise, allowed):
-        """Follows the line back to the last point that does not lie on it: that one was before the clamp."""
-        k = first
+    def _allowed_pa(self, rise):
+        """How far from the chord a point may lie."""
+        return OFF_LINE_PA + self._rough_pa * 3 // 2 + rise // 50
+
+    def _find_clamp(self):
+        """Follows the straight line back to the last point that does not lie on it: that one was before the clamp."""
+        first, volume, rise = self._first, self._volume, self._rise
+        allowed = self._allowed_pa(rise)
         self._foot = NOT_YET
         self._measured_nl_per_kpa = (volume * 1000 // rise) << SHIFT
-        for _ in range(self._count - points):
-            k = k - 1 if k else POINTS - 1
+        for k in range(first - 1, self._next - 1 - self._count, -1):
             part = ((self._v[first] - self._v[k]) & VOLUME_MASK) >> SHIFT
             if part > 2 * volume:
                 return
             off = self._p[k] - self._p[first] + rise * part // volume
             if off > allowed or off < -allowed:
-                self._foot = k
+                self._foot = k % POINTS
                 return
 
     def _find_foot(self):

@@ -70,7 +70,10 @@ def check_order(order, provisioning, library, last_sequence, rx):
     if not rx.lockout_s:  # two clinician boluses back to back must never be possible (H09)
         detail = {"key": "lockout_s", "held": 0, "do": "prescribe a lockout before ordering a bolus"}
         raise Refused("order_no_lockout", detail)
-    entry = library[(rx.drug, rx.route, rx.site)]
+    entry = library.get((rx.drug, rx.route, rx.site))
+    if entry is None:  # the library is another than the one by which `rx` was judged
+        do = "confirm a prescription of this library"
+        raise Refused("order_drug_unknown", {"key": "drug", "held": rx.drug, "do": do})
     if order.ug > entry.clinician_bolus_max_ug:
         raise refused("order_bolus_max", order, "ug", f"at most {entry.clinician_bolus_max_ug}")
     if rx_rules.exceeds_syringe(order.ug, rx):

@@ -33,7 +33,8 @@ class Pendant:
         self.contact_s = self.contact_ms = self.held_ms = 0  # of the press just taken
         self.demand = False
         self._queue = [0] * (QUEUE * 4)
-        self._head = self._waiting = 0
+        self.waiting = 0  # presses that `take` has for whoever asks
+        self._head = 0
         self._no, self._nc = 1, 0
         self._state = IDLE
         self._since_s = self._since_ms = 0  # when the state began
@@ -100,13 +101,13 @@ class Pendant:
 
     def take(self):
         """True when there was a press: then `contact_s`, `contact_ms`, `held_ms` and `demand` describe it."""
-        if not self._waiting:
+        if not self.waiting:
             return False
         queue, at = self._queue, self._head * 4
         self.contact_s, self.contact_ms, self.held_ms = queue[at], queue[at + 1], queue[at + 2]
         self.demand = queue[at + 3] == 1
         self._head = (self._head + 1) % QUEUE
-        self._waiting -= 1
+        self.waiting -= 1
         return True
 
     def _begin_unrest(self, s, ms):
@@ -122,15 +123,15 @@ class Pendant:
         if held < SHORTEST_MS:
             return  # a bounce, or one beat of chatter: the unrest goes on
         self._unrest = False
-        if held > LONGEST_MS or self.fault or self._waiting == QUEUE:
+        if held > LONGEST_MS or self.fault or self.waiting == QUEUE:
             return
         gap = ms_between(self._last_s, self._last_ms, self._touch_s, self._touch_ms)
         self._last_s, self._last_ms = self._touch_s, self._touch_ms
-        queue, at = self._queue, (self._head + self._waiting) % QUEUE * 4
+        queue, at = self._queue, (self._head + self.waiting) % QUEUE * 4
         queue[at], queue[at + 1] = self._touch_s, self._touch_ms
         queue[at + 2] = held
         queue[at + 3] = 1 if gap >= SAME_DEMAND_MS else 0
-        self._waiting += 1
+        self.waiting += 1
 
 
 def ms_between(a_s, a_ms, b_s, b_ms):

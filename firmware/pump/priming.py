@@ -31,6 +31,10 @@ class Priming:
         self._period_us = max(5_000, pl * 9 // 25 + 1)  # 10 mL/h is 2777.8 nL/s: 0.36 us a picolitre
         return volume_nl_of_usteps(self.usteps_left, pl)
 
+    def left_nl(self):
+        """What is still to be moved."""
+        return volume_nl_of_usteps(self.usteps_left, self._core.ledger.pl_step)
+
     def ended(self):
         """A grant has ended: counts it."""
         made = self._core.motion.last_made

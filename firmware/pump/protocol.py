@@ -4,8 +4,8 @@ PROTOCOL.md of the host's link has every method with examples. What is slow is d
 does what it is for: `begin` takes a line, `go_on` does a piece, and each gives the answer as soon as there is one.
 """
 
+import gc
 import json
-from binascii import crc32
 
 from pump import line as lines
 from pump import records
@@ -14,6 +14,7 @@ from pump.line import BadLine
 from pump.methods import ANYBODY, BadParams, Methods
 from pump.refusal import Refused
 from pump.replies import Replies
+from pump.request import Request
 from pump.units import const
 
 MAX_LINE = const(6_000)
@@ -21,6 +22,18 @@ MAX_LINE = const(6_000)
 METHOD_NOT_FOUND = const(-32601)
 INVALID_PARAMS = const(-32602)
 REFUSED = const(-32000)
+
+_MAX_BODY = const(5_980)  # of an answer, which is no longer than a line
+_MAX_ECHO = const(64)  # characters of what was sent that an answer repeats
+_MAX_NUMBER = const(1_000_000_000_000)
+
+_LESS = {"key": "request", "do": "ask for less at a time"}
+
+# Made beforehand, for when there is no memory to make one. As the answer to a line that was not understood: who hears
+# it asks again, and is told then whether it was done.
+NO_MEMORY = lines.seal(
+    0, b'{"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "memory", "data": {"code": "memory"}}}'
+)
 
 
 class Server:
@@ -34,7 +47,7 @@ class Server:
         self._work = None  # the generator of the command that runs
         self._number = 0  # of its line
         self._id = None
-        self._digest = 0
+        self._is_command = False  # its reply is kept
         self.changed = False  # what was answered last may have changed the pump
 
     @property
@@ -51,25 +64,37 @@ class Server:
 
     def begin(self, line):
         """The answer line (bytes) to a request line (bytes), or None while its work goes on. Raises for no input."""
-        self._number, self._id, self._digest = 0, None, 0
-        self.changed = False
+        self._number, self._id = 0, None
+        self._is_command = self.changed = False
+        try:
+            return self._begin(line)
+        except MemoryError:
+            return self._short_of_memory()
+
+    def go_on(self):
+        """One piece of the work; the answer line when it is done, else None. Raises for no input."""
+        try:
+            return self._go_on()
+        except MemoryError:
+            return self._short_of_memory()
+
+    def _begin(self, line):
         try:
             self._number, body, crc = lines.unseal(bytes(line))
             if self._order.take(self._number, crc):
                 self._begin_connection()
-            request = _parse(body)
-            self._id = _id_of(request)
+            request = Request(body)
+            self._id = request.id
             return self._dispatch(request)
-        except (BadLine, BadParams, Refused, MemoryError) as error:
+        except (BadLine, BadParams, Refused) as error:
             return self._refuse(error)
 
-    def go_on(self):
-        """One piece of the work; the answer line when it is done, else None."""
+    def _go_on(self):
         try:
             next(self._work)
         except StopIteration as end:
             return self._done({"result": end.value})
-        except (BadParams, Refused, MemoryError) as error:
+        except (BadParams, Refused) as error:
             return self._refuse(error)
         return None
 
@@ -78,35 +103,40 @@ class Server:
         self._pump.access.log_off(BY_CONNECTION)
 
     def _dispatch(self, request):
-        name, params = request["method"], request.get("params") or {}
-        question = self._methods.questions.get(name)
+        if not isinstance(request.params, dict):
+            raise BadParams("params must be an object")
+        question = self._methods.questions.get(request.method)
         if question:
-            return self._seal({"result": question(params)})
-        if name not in self._methods.commands:
-            raise BadLine(METHOD_NOT_FOUND, "method_unknown", "no method " + name)
-        return self._command(name, params, request.get("auth"))
+            return self._do(question, request.params)
+        if request.method not in self._methods.commands:
+            raise BadLine(METHOD_NOT_FOUND, "method_unknown", "no method " + _short(request.method))
+        return self._command(request)
 
-    def _command(self, name, params, auth):
-        if self._id is None:
+    def _command(self, request):
+        if request.id is None:
             raise BadLine(lines.INVALID_REQUEST, "request_form", "a command needs an id")
-        digest = crc32(json.dumps([name, params]).encode())
-        kept = self._replies.find(self._id, digest)
-        access = self._pump.access
+        digest = request.digest()
+        kept = self._replies.find(request.id, digest)
+        name, access = request.method, self._pump.access
         roles = self._methods.roles_of(name)
         # A line that is said again spends its token, too; but after a log-off there is nobody whose token it could be.
         if roles is not ANYBODY and (access.role or kept is None):
-            access.check(auth, roles)
+            access.check(request.auth, roles)
         if kept is not None:
-            return self._seal(kept)
-        self._digest = digest  # what is refused before this is no reply to keep
-        self.changed = True
+            return lines.seal(self._number, kept)
+        self._replies.begin(request.id, digest)  # what is refused before this is no reply to keep
+        self._is_command = self.changed = True
         if roles is not ANYBODY and name != "document.put":
             self._pump.core.diary.note(records.COMMAND, (self._methods.names.index(name), access.number, access.role))
-        result = self._methods.commands[name][1](params)
+        return self._do(self._methods.commands[name][1], request.params)
+
+    def _do(self, method, params):
+        """The answer, or None when there is work to go on with."""
+        result = method(params)
         if isinstance(result, dict):
             return self._done({"result": result})
         self._work = result
-        return None
+        return self._go_on()
 
     # -- answers
 
@@ -115,40 +145,48 @@ class Server:
             code, word, text = error.args
             return self._done({"error": {"code": code, "message": text, "data": {"code": word}}})
         if isinstance(error, BadParams):
-            return self._done({"error": {"code": INVALID_PARAMS, "message": str(error), "data": {"code": "params"}}})
-        if isinstance(error, MemoryError):
-            error = Refused("memory", {"key": "request", "do": "ask for less at a time"})
-        data = dict(error.detail)
+            text = _short(str(error))
+            return self._done({"error": {"code": INVALID_PARAMS, "message": text, "data": {"code": "params"}}})
+        data = {key: _short(value) if key in ("key", "held") else value for key, value in error.detail.items()}
+        text = str(Refused(error.code, data))
         data["code"] = error.code
-        return self._done({"error": {"code": REFUSED, "message": str(error), "data": data}})
+        return self._done({"error": {"code": REFUSED, "message": text, "data": data}})
+
+    def _short_of_memory(self):
+        """The refusal `memory`: what was to be done has met the end of it."""
+        self._work = None
+        gc.collect()
+        try:
+            return self._refuse(Refused("memory", _LESS))
+        except MemoryError:
+            return NO_MEMORY
 
     def _done(self, reply):
-        """Keeps the reply to a command, refused or not: asked again, it is given again."""
+        """The answer line, for which there may be no memory though all is done: then the host hears so by `id_done`."""
         self._work = None
-        if self._digest:
-            self._replies.keep(self._id, self._digest, reply)
-        return self._seal(reply)
+        for _ in range(2):
+            try:
+                return self._sealed(reply)
+            except MemoryError:
+                gc.collect()
+        return NO_MEMORY
 
-    def _seal(self, reply):
+    def _sealed(self, reply):
+        """Keeps the reply to a command, refused or not: asked again, it is given again."""
         said = {"jsonrpc": "2.0", "id": self._id}
         said.update(reply)
-        return lines.seal(self._number, json.dumps(said).encode())
+        body = json.dumps(said).encode()
+        if len(body) > _MAX_BODY:
+            return self._refuse(Refused("memory", _LESS))
+        if self._is_command:
+            self._replies.keep(body)
+        return lines.seal(self._number, body)
 
 
-def _parse(body):
-    try:
-        request = json.loads(body)
-    except (ValueError, RuntimeError, MemoryError):  # RuntimeError: nested deeper than the stack
-        raise BadLine(lines.PARSE_ERROR, "line_json", "the line is no JSON")
-    if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-        raise BadLine(lines.INVALID_REQUEST, "request_form", "a request is an object with a method")
-    if not isinstance(request.get("params") or {}, dict):
-        raise BadLine(INVALID_PARAMS, "params", "params must be an object")
-    return request
-
-
-def _id_of(request):
-    value = request.get("id")
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, str))):
-        raise BadLine(lines.INVALID_REQUEST, "request_form", "id must be an integer or a text")
-    return value
+def _short(held):
+    """What was sent, as far as an answer repeats it."""
+    if isinstance(held, str):
+        return held if len(held) <= _MAX_ECHO else held[: _MAX_ECHO - 3] + "..."
+    if isinstance(held, int) and not -_MAX_NUMBER < held < _MAX_NUMBER:
+        return "a number of many digits"
+    return held

@@ -51,6 +51,13 @@ def parse_text(text):
     return _of_values(strict_json.parse(text, _WHAT, booleans=True))
 
 
+def text_of(known):
+    """The one text (bytes) that says so: no blank, no other order."""
+    bench = "true" if known.bench else "false"
+    authority = signature.HEX_OF_MODULUS % known.authority
+    return ('{"serial":"%s","bench":%s,"authority":"%s"}' % (known.serial, bench, authority)).encode()
+
+
 def write(fram, text):
     """Puts the text (bytes) of a block into the FRAM. Its head goes last: half a block is none."""
     fram.write(FRAM_ADDRESS, bytes(HEADER_BYTES))

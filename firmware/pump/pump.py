@@ -41,6 +41,8 @@ from pump.refusal import Refused
 from pump.relief import Relief
 from pump.schedule import BASAL, WINDOW_US
 from pump.units import HOUR_S, const, volume_nl_of_usteps
+from pump.waiting import NOTHING, ORDER, PRESCRIPTION, PROVISIONING
+from pump.waiting import PRIMING as PRIMING_WAITS
 
 # Contacts, numbered as the board numbers them
 START_KEY = const(0)
@@ -56,8 +58,6 @@ LONGEST_WAIT_MS = const(5_000)  # sensors are read at least this often
 REPEAT_STOPS = const(3)  # stop keys while infusing ...
 REPEAT_WINDOW_S = const(600)  # ... within this time [ALM-19]
 PAUSED_LONG_S = const(600)  # [ALM-20]
-ARMED_S = const(180)
-NOT_ARMED = const(-1)
 
 RESET_POWER = const(1)
 RESET_WATCHDOG = const(3)
@@ -89,7 +89,6 @@ class Pump:
         self._stops = [-REPEAT_WINDOW_S] * REPEAT_STOPS  # when the stop key last ended an infusion
         self._stop_turn = 0
         self._no_at_power_up = 1
-        self._armed_s = NOT_ARMED  # when priming was made ready
         self._segment_s = 0
         self._segment_usteps = 0
         self._reset_while_infusing = False
@@ -195,7 +194,7 @@ class Pump:
 
     def _document_changed(self, kind):
         """New people end what the old ones had begun; a new library wants a prescription that was judged by it."""
-        self.intake.discard()
+        self.core.waiting.drop()
         if kind == "people":
             self.access.log_off(BY_PEOPLE)
         else:
@@ -209,19 +208,26 @@ class Pump:
         """
         core = self.core
         values = yield from image_order.admitting(document, signature_hex, self.trust)
-        if core.moving() or core.motion.flying:
+        if core.moving() or core.motion.flying or self.relief.active:
             raise Refused("image_infusing", {"key": "state", "held": STATES[core.state], "allowed": "stopped"})
         if core.started and not core.needs_rx:
             raise Refused("image_therapy", {"key": "rx", "held": core.rx.hash8, "do": "end the therapy first"})
         core.diary.note(records.BOOT_LOADER, (self.access.number, records.word_of(values["build"])))
+        core.waiting.drop()
+        core.needs_rx = True  # so that START begins nothing any more
         core.save_all()
         self.wants_boot_loader = True
 
     def prime(self):
-        """Makes ready to fill the line: the start key, pressed within ARMED_S, begins it [H13].
+        """Makes ready to fill the line: the start key begins it, while it waits for that [H13].
 
         Returns the volume in nL. Raises Refused: a line is filled once, before its therapy begins.
         """
+        nl = self._prepare_priming()
+        self.core.waiting.put(PRIMING_WAITS)
+        return nl
+
+    def _prepare_priming(self):
         core = self.core
         if core.rx is None or core.needs_rx:
             raise Refused("prime_no_prescription", {"key": "rx", "do": "load and confirm a prescription first"})
@@ -233,16 +239,14 @@ class Pump:
         nl = self.priming.prepare(core.rx.deadspace_ul)
         if nl > core.reservoir.remaining_nl():
             raise Refused("prime_volume", {"key": "deadspace_ul", "held": core.rx.deadspace_ul, "do": "refill first"})
-        self._armed_s = core.clock.s
         return nl
-
-    def prime_is_armed(self):
-        """Whether a press of the start key would begin to fill the line."""
-        return self._armed_s >= 0 and self.core.clock.s - self._armed_s <= ARMED_S
 
     def _prime_on_key(self):
         core = self.core
-        self._armed_s = NOT_ARMED
+        try:
+            self._prepare_priming()  # by what is true now, not by what was when it was made ready
+        except Refused:
+            return
         core.motor.halt()  # a gate that was latched while nothing moved
         core.motor.enable(True)
         core.enter(PRIMING, BY_KEY)
@@ -260,7 +264,7 @@ class Pump:
             self._stop(STOPPED, BY_LINK)
         core.started = False
         core.needs_rx = True
-        self.intake.discard()
+        core.waiting.drop()
         core.alarms.condition_gone(alarm.PAUSED_LONG)
         core.diary.note(records.RX_END, (core.sequence,))
         core.save_all()
@@ -275,13 +279,16 @@ class Pump:
             self._grant_ended()
         wait_ms = self.keys.poll(clock.s, clock.ms)
         pendant_ms = self.pendant.poll(clock.s, clock.ms)
-        self._hear_keys()
-        self._hear_pendant()
+        if self.keys.waiting:
+            self._hear_keys()
+        if self.pendant.waiting:
+            self._hear_pendant()
         self._watch_link()
         self.monitors.step(self.door_open, self.syringe_off, self.pendant.fault or self.keys.stuck)
         if self.core.alarms.stops() and core.state != ALARM:
             self._alarm()
-        self.relief.hold(self.door_open or self.syringe_off)  # nothing moves with an open door
+        if self.relief.active:
+            self.relief.hold(self.door_open or self.syringe_off)  # nothing moves with an open door
         if core.diary.failed:
             self._log_failed()
         if not core.motion.flying and core.diary.room_wanted():
@@ -364,10 +371,11 @@ class Pump:
             self.core.alarms.condition_gone(alarm.LINK)  # somebody is at the pump
             self.core.alarms.condition_gone(alarm.UNCONFIRMED)
             if event == Keys.START_SHORT:
-                self._start_key()
+                self._start_pressed()
             elif event == Keys.START_HOLD:
-                self._confirm()
+                self._start_held()
             elif event == Keys.STOP:
+                self.core.waiting.drop()
                 self._stop_key()
             else:
                 self.core.alarms.acknowledge()
@@ -392,20 +400,40 @@ class Pump:
             self.core.enter(BOLUS, BY_PLAN)
             self._note_flow()
 
+    def _start_pressed(self):
+        """START does what the display says it does, for a press that began when it said so; otherwise it starts."""
+        waiting, keys = self.core.waiting, self.keys
+        kind = waiting.kind
+        if kind == NOTHING:
+            self._start_key()
+        elif not waiting.was_seen(keys.at_s, keys.at_ms, keys.held_ms):
+            return
+        elif kind == ORDER:
+            if self.intake.staged_order:
+                self.intake.give_order()
+                self._bolus_may_run()
+            waiting.drop()
+        elif kind == PRIMING_WAITS:
+            waiting.drop()
+            self._prime_on_key()
+
+    def _start_held(self):
+        waiting = self.core.waiting
+        kind = waiting.kind
+        if kind == NOTHING or not waiting.was_seen(self.keys.at_s, self.keys.at_ms):
+            return
+        if kind == PROVISIONING:
+            self.enrolment.confirm()
+        elif kind == PRESCRIPTION:
+            self._confirm()
+
     def _start_key(self):
         core = self.core
-        if self.intake.staged_order:
-            self.intake.give_order()
-            self._bolus_may_run()
-            return
         if core.state == ALARM and self._only_door():
             core.alarms.clear(alarm.DOOR)
             core.enter(STOPPED, BY_KEY)
-        if core.state == STOPPED and self._may_move():
-            if core.primed:
-                self._start()
-            elif self.prime_is_armed():
-                self._prime_on_key()
+        if core.state == STOPPED and self._may_move() and core.primed:
+            self._start()
 
     def _only_door(self):
         """The door is closed again, and it was the only thing that stopped the pump."""
@@ -463,6 +491,8 @@ class Pump:
     def _stop(self, state, cause):
         """Ends all motion and whatever bolus runs; the state is `state` afterwards."""
         core = self.core
+        if core.waiting.kind == ORDER:
+            core.waiting.drop()
         ended = core.motion.halt(core.clock.s, core.clock.ms)
         if core.infusing():
             self.boluses.interrupt()
@@ -480,21 +510,17 @@ class Pump:
     def _confirm(self):
         """The start key was held: the staged prescription becomes the one in force [RX-01]."""
         core = self.core
-        if self.enrolment.is_waiting:
-            self.enrolment.confirm()
-            return
-        if self.intake.staged is None:
-            return
         try:
             if self.door_open or self.syringe_off:
                 raise Refused("door", {"key": "door", "do": "close it and hold start again"})
             self.intake.recheck()
+            if core.moving():
+                self._stop(STOPPED, BY_KEY)
+                self.intake.recheck()  # once more, with what that has ended
         except Refused:
             core.diary.note(records.RX_REFUSED, (self.intake.staged.sequence, 0))
-            self.intake.discard()
+            core.waiting.drop()
             return
-        if core.moving():
-            self._stop(STOPPED, BY_KEY)
         self.relief.stop()
         self.intake.adopt()
         core.alarms.condition_gone(alarm.PAUSED_LONG)
@@ -522,15 +548,18 @@ class Pump:
 
     def _watch_link(self):
         """What somebody began over the link and left: the host's silence matters only then [ALM-21, ALM-27]."""
-        core, access, intake = self.core, self.access, self.intake
+        core, access = self.core, self.access
         if access.role != PATIENT:
             access.poll()
+        waiting = core.waiting
         if access.is_lost:
             access.is_lost = False
-            if intake.is_waiting:
+            if waiting.forgotten == PRESCRIPTION:
                 core.alarms.raise_(alarm.LINK)
-        if intake.is_waiting and intake.is_forgotten():
-            core.alarms.raise_(alarm.UNCONFIRMED)
+        if waiting.is_forgotten():
+            if waiting.forgotten == PRESCRIPTION:
+                core.alarms.raise_(alarm.UNCONFIRMED)
+            waiting.drop()
 
     def _log_failed(self):
         """Records can no longer be written: no new bolus; therapy ends with the one that runs [ALM-22]."""

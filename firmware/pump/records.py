@@ -12,12 +12,14 @@ from binascii import crc32
 from hashlib import sha256
 
 from pump.units import const
+from pump.work import finish
 
 RECORD_BYTES = const(64)
 FORMAT = "<IHBBIHHII7i8sI"
 PAYLOAD_WORDS = const(7)
 WALL_CLOCK_SET = const(1)
 _BLANK = b"\xff" * RECORD_BYTES
+_A_PIECE = const(64)  # places that are looked at in one go: 0.1 ms each on the RP2040
 
 # type -> (name, names of its payload words)
 BOOT = const(1)
@@ -163,34 +165,57 @@ class RecordLog:
     def read(self, first, most):
         """Up to `most` whole records from sequence `first` on: (sequence of the first one, their bytes).
 
-        Older records than the ring holds are gone; reading then begins with the oldest there is.
+        Older records than the ring holds are gone; reading then begins with the oldest there is. It ends before a
+        record that has rotted; who asks for that one is given what is behind it. No bytes: there is nothing behind.
+        """
+        return finish(self.reading(first, most))
+
+    def reading(self, first, most):
+        """`read` as work in pieces: where much has rotted, all of the log is looked through, for seconds."""
+        first = max(0, first)
+        if first >= self.next_sequence:
+            return first, b""
+        slot = yield from self._placing(first)
+        return (yield from self._running(slot, first, most))
+
+    def _placing(self, first):
+        """A slot with record `first` or one before it, or where the oldest begin.
+
+        Torn places shift records towards higher slots, so it goes back until one is not newer than asked for. A blank
+        place has none before it.
         """
         slots = self._sectors * self._in_sector
-        first = max(0, first)  # what is before the first record would be looked for in the whole flash, for seconds
-        back = self.next_sequence - first
-        slot = (self._slot - back) % slots if 0 < back < slots else (self._slot + self._in_sector) % slots
-        if back <= 0:
-            return first, b""
-        # Torn places shift records towards higher slots: go back until one is not newer than asked for.
-        for _ in range(slots):
+        end = self._slot
+        left = slots - min(self.next_sequence - first, slots)  # slots back to where the oldest begin
+        looked = 0
+        while left > 0:
+            found = self._sequence_at((end + left) % slots)
+            if self._buf == _BLANK or found is not None and found <= first:
+                break
+            left = max(0, left - (1 if found is None else found - first))
+            looked += 1
+            if looked % _A_PIECE == 0:
+                yield
+        return (end + left) % slots
+
+    def _running(self, slot, first, most):
+        """The first record that is not before `first`, looked for from `slot` on, and those that follow it."""
+        slots = self._sectors * self._in_sector
+        run = []
+        for looked in range(1, slots + 1):
             found = self._sequence_at(slot)
-            if found is not None and found <= first:
-                break
-            slot = (slot - 1) % slots
-            if slot == self._slot:
-                break
-        out = []
-        sequence = None
-        for _ in range(slots):
-            if len(out) == most or slot == self._slot and out:
-                break
-            found = self._sequence_at(slot)
-            if found is not None and found >= first and (sequence is None or found == sequence + len(out)):
-                if sequence is None:
-                    sequence = found
-                out.append(bytes(self._buf))
+            if found is not None:
+                if run and found != first + len(run):
+                    break
+                if found >= first:
+                    first = first if run else found
+                    run.append(bytes(self._buf))
             slot = (slot + 1) % slots
-        return (first if sequence is None else sequence), b"".join(out)
+            if len(run) == most or slot == self._slot:
+                break
+            if looked % _A_PIECE == 0:
+                yield
+        return first, b"".join(run)
 
     def _sequence_at(self, slot):
         """Sequence of the whole record in a slot (its bytes are then in the buffer), or None."""

@@ -10,6 +10,7 @@ from pump import units
 from pump.refusal import Refused, refused
 
 FLOW_TOLERANCE_PERCENT = 1
+MOST_AHEAD = 1_000  # a number that leaps would soon have no successor, and the pump no prescription ever again
 BOLUS_FLOW_NL_PER_H = 100_000  # what a basal must leave of the machine's flow for a bolus
 SLOWEST_STEP_S = 900  # the schedule holds a microstep every 1000 s at the slowest
 
@@ -39,13 +40,14 @@ def check(rx, provisioning, library, last_sequence, current, override=None):
 
 
 def check_address(document, provisioning, last_sequence, what="rx"):
-    """Returns if a prescription or order is for this pump and newer than the last one of either."""
+    """Returns if a prescription or order is for this pump, and newer than the last one of either, but not by far."""
     if provisioning is None:
         raise Refused(what + "_not_provisioned", {"key": "pump", "do": "provision this pump first"})
     if document.serial != provisioning.serial:
         raise refused(what + "_serial", document, "serial", provisioning.serial)
-    if document.sequence <= last_sequence:
-        raise refused(what + "_sequence", document, "sequence", f"more than {last_sequence}")
+    if not last_sequence < document.sequence <= last_sequence + MOST_AHEAD:
+        allowed = f"{last_sequence + 1} to {last_sequence + MOST_AHEAD}"
+        raise refused(what + "_sequence", document, "sequence", allowed)
 
 
 def find_entry(rx, provisioning, library):

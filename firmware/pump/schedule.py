@@ -8,7 +8,7 @@ caught up [H32]: at most one interval of backlog is kept.
 
 Steps are taken in the order they fall due. Step i of a stream from now on falls due after wait + i * interval, so those
 of basal by itself, nearly always the case, are counted by one division and not one by one. At most one bolus runs
-beside basal, the other is held; the steps of these two are merged.
+beside basal, the other is held; of these two the shares in a grant are found, as the steps of both lie in order.
 
 Everything in `plan`, `settle` and `cut` runs in the delivery tick: no allocation, every intermediate below 2^30.
 """
@@ -246,40 +246,82 @@ class Schedule:
         return last + 1
 
     def _take_merged(self, a, b, most, shares):
-        """`_take` for two streams; of two steps due at once that of `b`, the bolus, goes first."""
-        wait_a, carry_a, left_a = self._wait_us[a], self._carry[a], self.left[a]
-        whole_a, part_a, parts_a = self._whole_us[a], self._part[a], self._parts[a]
-        wait_b, carry_b, left_b = self._wait_us[b], self._carry[b], self.left[b]
-        whole_b, part_b, parts_b = self._whole_us[b], self._part[b], self._parts[b]
-        self._first_due_us = wait_b if wait_b <= wait_a else wait_a
-        due = 0
-        while most:
-            if wait_b <= wait_a:
-                if wait_b > WINDOW_US:
-                    break
-                due = wait_b
-                carry_b += part_b
-                wait_b += whole_b + carry_b // parts_b
-                carry_b %= parts_b
-                left_b -= 1
-                if not left_b:
-                    break  # the last step of a bolus is in time only if nothing slower shares its even period
+        """`_take` for two streams; of two steps due at once that of `b`, the bolus, goes first.
+
+        A stream that ends in the window ends the grant with its last step: the last step of a bolus is in time only if
+        nothing slower shares its even period.
+        """
+        steps_a, steps_b = self._due_by(a, WINDOW_US, most), self._due_by(b, WINDOW_US, most)
+        left_a, left_b = self.left[a], self.left[b]
+        if 0 < left_b <= steps_b and left_b <= most:
+            steps_b = left_b
+            steps_a = self._due_by(a, self._due_us(b, left_b - 1) - 1, most)
+        if 0 < left_a <= steps_a and left_a <= most:
+            steps_a = left_a
+            steps_b = self._due_by(b, self._due_us(a, left_a - 1), most)
+        if steps_a + steps_b > most:
+            steps_a = self._share(a, steps_a, b, steps_b, most)
+            steps_b = most - steps_a
+        shares[a], shares[b] = steps_a, steps_b
+        wait_a, wait_b = self._wait_us[a], self._wait_us[b]
+        self._first_due_us = self._last_due_us = wait_b if wait_b <= wait_a else wait_a
+        if steps_a:
+            self._take_first(a, steps_a)
+        if steps_b:
+            self._take_first(b, steps_b)
+        return steps_a + steps_b
+
+    def _due_by(self, k, until_us, most):
+        """Number of steps of stream k due by `until_us`. Exact up to `most`; a greater one may be one too many."""
+        wait = self._wait_us[k]
+        if wait > until_us:
+            return 0
+        steps = (until_us - wait) // self._whole_us[k] + 1
+        if steps <= most and self._due_us(k, steps - 1) > until_us:
+            steps -= 1  # by its fractions, which make less than an interval
+        return steps
+
+    def _due_us(self, k, number):
+        """When a step of stream k falls due, its next one being number 0."""
+        fraction = (self._carry[k] + number * self._part[k]) // self._parts[k]
+        return self._wait_us[k] + number * self._whole_us[k] + fraction
+
+    def _share(self, a, steps_a, b, steps_b, most):
+        """How many of the first `most` steps are those of `a`, where so many of each, more in all, are due.
+
+        Step i of `a` is one of them if step most - 1 - i of `b` comes after it. The looking begins where it would end
+        if the steps of both were spread evenly, and goes up or down from there.
+        """
+        wait_a, carry_a, whole_a = self._wait_us[a], self._carry[a], self._whole_us[a]
+        wait_b, carry_b, whole_b = self._wait_us[b], self._carry[b], self._whole_us[b]
+        part_a, parts_a = self._part[a], self._parts[a]
+        part_b, parts_b = self._part[b], self._parts[b]
+        low = most - steps_b if steps_b < most else 0
+        high = steps_a if steps_a < most else most
+        i = most * steps_a // (steps_a + steps_b)
+        if i < low:
+            i = low
+        elif i >= high:
+            i = high - 1
+        while low < high:
+            j = most - 1 - i
+            due_a = wait_a + i * whole_a + (carry_a + i * part_a) // parts_a
+            if due_a < wait_b + j * whole_b + (carry_b + j * part_b) // parts_b:
+                low = i = i + 1
             else:
-                if wait_a > WINDOW_US:
-                    break
-                due = wait_a
-                carry_a += part_a
-                wait_a += whole_a + carry_a // parts_a
-                carry_a %= parts_a
-                left_a -= 1
-                if not left_a:
-                    break
-            most -= 1
-        self._last_due_us = due
-        shares[a], shares[b] = self.left[a] - left_a, self.left[b] - left_b
-        self._move_on(a, shares[a], wait_a, carry_a)
-        self._move_on(b, shares[b], wait_b, carry_b)
-        return shares[a] + shares[b]
+                high = i
+                i -= 1
+        return low
+
+    def _take_first(self, k, steps):
+        """Takes so many steps of stream k, at least one."""
+        whole, part, parts = self._whole_us[k], self._part[k], self._parts[k]
+        carry = self._carry[k] + (steps - 1) * part
+        wait = self._wait_us[k] + (steps - 1) * whole + carry // parts
+        if wait > self._last_due_us:
+            self._last_due_us = wait
+        carry = carry % parts + part
+        self._move_on(k, steps, wait + whole + carry // parts, carry % parts)
 
     def _move_on(self, k, steps, wait, carry):
         """Stream k has taken so many steps; its next one falls due at `wait`, with the remainder `carry`."""

@@ -7,7 +7,9 @@ from pump import limits
 from pump.alarms import CODES
 from pump.core import STATES, STOPPED
 from pump.limits import REASONS
+from pump.provisioning import fingerprint
 from pump.units import const
+from pump.waiting import NOTHING, ORDER, PRESCRIPTION, PROVISIONING
 
 WIDTH = const(16)
 
@@ -55,7 +57,7 @@ class Screen:
         self._about = [_row(about["board"]), _row("build " + about["build"]), _row(drivers)]
         self._rows = [_row("")] * 8
         self._shown = [None] * 8
-        self._rows[7] = _row(NOT_A_DEVICE)
+        self._kind = NOTHING
 
     def notice(self):
         """What is shown at power-up."""
@@ -63,9 +65,21 @@ class Screen:
         return [_row("CISTERNA")] + self._about + [_row(row) for row in rows]
 
     def rows(self):
-        """The eight rows now."""
+        """The eight rows now: what the pump does, or, while something waits for the start key, what that will do."""
         core = self._pump.core
+        kind = core.waiting.kind
+        if kind != self._kind:
+            self._kind = kind
+            self._shown = [None] * 8
         self._show(0, core.state * 2 + self._is_bench(), self._title)
+        if kind == NOTHING:
+            self._show_therapy()
+        else:
+            self._show_question(kind)
+        return self._rows
+
+    def _show_therapy(self):
+        core = self._pump.core
         self._show(1, core.rx, self._drug)
         if core.rx is None:
             self._rows[2:5] = self._about
@@ -73,9 +87,52 @@ class Screen:
             self._show(2, core.rx, self._fluid)
             self._show(3, core.flow_nl_per_h, flow)
             self._show(4, core.ledger.booked_ng() // 100, self._total)
-        self._show(5, self._waiting() or self._bolus_minutes(), self._bolus)
+        self._show(5, self._bolus_minutes(), self._bolus)
         self._show(6, self._message(), str)
-        return self._rows
+        self._show(7, NOT_A_DEVICE, str)
+
+    def _show_question(self, kind):
+        """All that a finger on START makes true, in rows 1 to 7; an alarm that stands has the first row."""
+        pump = self._pump
+        top = pump.core.alarms.top()
+        if top >= 0:
+            self._rows[0] = _row("!" + CODES[top])
+            self._shown[0] = None
+        if kind == PROVISIONING:
+            rows = self._of_provisioning(pump.enrolment.staged)
+        elif kind == PRESCRIPTION:
+            rows = self._of_prescription(pump.intake.staged)
+        elif kind == ORDER:
+            rows = self._of_order(pump.intake.staged_order)
+        else:
+            volume = "%d uL" % (pump.priming.left_nl() // 1000)
+            rows = ("FILL THE LINE", volume, "at 10 mL/h", "not connected", "to the patient", "", "press START")
+        for k in range(7):
+            self._rows[k + 1] = _row(rows[k])
+
+    @staticmethod
+    def _of_provisioning(known):
+        first, rest, authority = known.serial[:WIDTH], known.serial[WIDTH:], fingerprint(known.authority)
+        return ("PUMP AND OWNER", first, rest, "authority", authority, "", "hold START")
+
+    @staticmethod
+    def _of_prescription(rx):
+        bolus = "no bolus"
+        if rx.bolus_ug:
+            bolus = "%d mcg / %d min" % (rx.bolus_ug, -(-rx.lockout_s // 60))
+        most = "24h %d mcg" % rx.limit_24h_ug if rx.limit_24h_ug else "24h no limit"
+        if rx.soft_limits:
+            most = "!" + rx.soft_limits[0]
+        return (
+            NAMES.get(rx.drug, rx.drug), "%d mcg/mL" % rx.concentration_ug_per_ml, ROUTES[rx.route] + " " + rx.site,
+            "%d mcg/day" % rx.basal_ug_per_day, bolus, most, "hold START " + rx.hash8[:4],
+        )  # fmt: skip
+
+    @staticmethod
+    def _of_order(order):
+        if order is None:
+            return ("",) * 7
+        return ("CLINICIAN BOLUS", dose(order.ug * 1000), "over " + span(order.over_s), "", "", "", "press START")
 
     def _show(self, row, value, text):
         if value != self._shown[row] or self._shown[row] is None:
@@ -103,15 +160,6 @@ class Screen:
     def _total(tenths):
         return "total " + dose(tenths * 100)
 
-    def _waiting(self):
-        """What has to be seen before START is held: a new pump's serial number, or a soft limit that is passed."""
-        pump = self._pump
-        if pump.enrolment.is_waiting and pump.enrolment.staged:
-            return pump.enrolment.staged.serial
-        if pump.intake.is_waiting and pump.intake.staged and pump.intake.staged.soft_limits:
-            return "!" + pump.intake.staged.soft_limits[0]
-        return ""
-
     def _bolus_minutes(self):
         """Minutes to the next possible bolus, or what else the row says."""
         core = self._pump.core
@@ -135,12 +183,8 @@ class Screen:
         top = core.alarms.top()
         if top >= 0:
             return "!" + CODES[top]
-        if pump.enrolment.is_waiting and pump.enrolment.staged:
-            return "hold START " + pump.enrolment.hash8[:4]
-        if pump.intake.staged:
-            return "hold START " + pump.intake.staged.hash8[:4]
-        if pump.intake.staged_order:
-            return "START: " + dose(pump.intake.staged_order.ug * 1000)
         if core.infusing():
             return "no: " + REASONS[pump.last_refusal] if pump.last_refusal else ""
-        return "press START" if core.state == STOPPED and core.rx and not core.needs_rx else ""
+        if core.state != STOPPED or core.rx is None or core.needs_rx:
+            return ""
+        return "press START" if core.primed else "line not filled"

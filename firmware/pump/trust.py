@@ -61,13 +61,19 @@ class Trust:
 
     def read_vault(self, vault):
         """Takes what is in the vault, whose signatures were proven when it came there, or with the provisioning."""
-        held = vault.read(PEOPLE)
-        if held:
-            self.adopt_people(held[1])
-        held = vault.read(LIBRARY)
-        if held:
-            self.adopt_library(held[1])
-        elif vault.is_damaged(LIBRARY):
+        try:
+            held = vault.read(PEOPLE)
+            if held:
+                self.adopt_people(held[1])
+        except (KeyError, ValueError, TypeError):
+            self.people = None  # written by an image that had them otherwise
+        try:
+            held = vault.read(LIBRARY)
+            if held:
+                self.adopt_library(held[1])
+            elif vault.is_damaged(LIBRARY):
+                self.is_library_lost = True
+        except (KeyError, ValueError, TypeError):
             self.is_library_lost = True
 
     def hold_to(self, people_number, library_number):

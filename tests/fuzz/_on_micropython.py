@@ -8,6 +8,7 @@ was seen. It ends with an error at the first thing that must not be.
 import gc
 import json
 import sys
+import time
 from binascii import crc32, hexlify, unhexlify
 from hashlib import sha256
 
@@ -20,6 +21,8 @@ from world import World
 MASK = 0x3FFFFFFF
 LETTERS = b'0123456789"{}[]:,.-eE\\tn'  # what the grammar is made of
 REPORTS = 8  # looks at the memory, evenly spread
+EXCESSES_A_LOOK = 50
+ALNUM = b"0123456789abcdefghijklmnopqrstuvwxyz"
 FRAMES_A_LIFE = 100_000  # until log-on is opened again, so that its parsers are reached
 
 
@@ -62,6 +65,88 @@ def mutated(original, dice):
     return data
 
 
+def of_the_same_form(original, dice):
+    """A copy in which one letter or digit is another."""
+    while True:
+        at, letter = dice.below(len(original)), dice.below(len(ALNUM))
+        if original[at] in ALNUM and original[at] != ALNUM[letter]:
+            return original[:at] + ALNUM[letter : letter + 1] + original[at + 1 :]
+
+
+def excess(dice, bodies):
+    """The body of a line that has more in it of something than any request, or a whole one."""
+    size, kind = 1 << dice.below(13), dice.below(12)
+    size = min(5_800, size + dice.below(size))
+    if kind == 0:
+        what = b"[" * (size // 2) + b"]" * (size // 2)
+    elif kind == 1:
+        what = b'{"a":' * (size // 6) + b"1" + b"}" * (size // 6)
+    elif kind == 2:
+        what = b"9" * size
+    elif kind == 3:
+        what = b"-1." + b"7" * (size // 2) + b"e" + b"3" * (size // 2)
+    elif kind == 4:
+        what = b"[" + b"1," * (size // 2) + b"1]"
+    elif kind == 5:
+        what = b"{" + b",".join(b'"%d":1' % k for k in range(size // 10)) + b"}"
+    elif kind == 6:
+        what = b'"\\u","b":' + b"8" * size + b',"c":"'  # MicroPython takes the quote as one of the four digits
+    elif kind == 7:
+        what = b'"' + (b"\\\\", b'\\"', b"{", b"\\n", b"7")[dice.below(5)] * (size // 2) + b'"'
+    elif kind == 8:
+        what = b" " * size
+    elif kind == 9:
+        return bodies[dice.below(len(bodies))]
+    else:
+        what = b'"' + b"x" * size + b'"'
+    place = (b'{"id":%s,"method":"prime"}', b'{"id":1,"method":%s}', b'{"id":1,"method":"prime","params":%s}',
+             b'{"id":1,"method":"access.challenge","params":{"person":%s}}',
+             b'{"id":1,"method":"document.begin","params":{"kind":%s,"length":1}}',
+             b'{"id":1,"method":"therapy.pause","params":{},"auth":%s}', b"%s")[dice.below(7)]  # fmt: skip
+    return place.replace(b"%s", what)
+
+
+def fuzz_excess(world, loop, bodies, count, dice):
+    """What comes over the wire is answered, through the driver, and takes little memory: at once, and for good.
+
+    `most` is all that one turn at the link allocates, garbage too: more than it can need at any moment.
+    """
+    wire, before = world.wire, standing(loop.pump)
+    codes, memories, most, number = {}, [], 0, 500_000_000
+    for k in range(count):
+        number += 1
+        whole = line.seal(number, excess(dice, bodies))
+        if dice.below(4) == 0:
+            whole += (b"\n", b"\r\n", b"\r")[dice.below(3)] * dice.below(6_000)
+        elif dice.below(8) == 0:
+            whole = (b"A", b"\x00", b"7 ", b"\xff")[dice.below(4)] * (1 + dice.below(14_000)) + b"\n" + whole
+        wire.send(whole)
+        while wire.to_pump or wire.received:
+            time.sleep_ms(1 + dice.below(40))
+            gc.collect()
+            gc.disable()
+            held = gc.mem_alloc()
+            loop._serve()
+            most = max(most, gc.mem_alloc() - held)
+            gc.enable()
+        while loop._serve():
+            pass
+        time.sleep_ms(80)
+        for _, said in wire.lines:
+            reply = reply_of(said)
+            assert len(said) < 6_000
+            code = reply["error"]["data"]["code"] if "error" in reply else "answered"
+            codes[code] = codes.get(code, 0) + 1
+        wire.lines.clear()
+        loop.pump.core.access_closed_until_s = 0
+        if standing(loop.pump) != before:
+            raise AssertionError("changed by %r" % whole)
+        if k % EXCESSES_A_LOOK == 0:
+            memories.append(memory(world))
+    memories.append(memory(world))
+    return {"codes": codes, "memory": memories, "most": most}
+
+
 def boot(config):
     world = World(config)
     world.timeline.limit_us = 1 << 60
@@ -81,8 +166,8 @@ def standing(pump):
     return (
         core.state, core.sequence, core.rx, core.needs_rx, core.started, core.primed, core.reservoir.fill_nl,
         intake.staged, intake.staged_order, core.clock_offset_s, pump.trust.people_number, pump.trust.library_number,
-        pump.trust.provisioning, pump.access.role, pump.access.session, pump.enrolment.is_waiting,
-        pump.wants_boot_loader, pump.core.motion.flying, core.ledger.booked_nl(), pump.prime_is_armed(),
+        pump.trust.provisioning, pump.access.role, pump.access.session, core.waiting.changes,
+        pump.wants_boot_loader, pump.core.motion.flying, core.ledger.booked_nl(),
     )  # fmt: skip
 
 
@@ -162,7 +247,7 @@ def fuzz_lines(world, loop, start, count, dice):
         if k % (count // REPORTS) == 0:
             memories.append(memory(world))
     memories.append(memory(world))
-    return {"codes": codes, "memory": memories}
+    return {"codes": codes, "memory": memories}, bodies
 
 
 def fuzz_documents(parse, original, is_same, count, dice):
@@ -195,7 +280,7 @@ def fuzz_signed(trust, start, count, dice):
     original = start["rx"]["document"].encode()
     codes = {}
     for _ in range(count):
-        document = mutated(original, dice)
+        document = (mutated, of_the_same_form)[dice.below(2)](original, dice)
         if document == original:
             continue
         try:
@@ -226,7 +311,8 @@ def main(path, lines, documents):
         start = json.loads(file.read())
     dice = Dice(start["dice"])
     world, loop = boot(start["config"])
-    seen = fuzz_lines(world, loop, start, lines, dice)
+    seen, bodies = fuzz_lines(world, loop, start, lines, dice)
+    seen["excess"] = fuzz_excess(world, loop, bodies, lines // 40, dice)
     held = memory(world)
     rx = start["rx"]["document"].encode()
     seen["prescriptions"] = fuzz_documents(prescription.parse, rx, rx_is_exact, documents, dice)

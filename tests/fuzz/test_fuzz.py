@@ -20,6 +20,7 @@ SERIAL = "FUZZ-1"
 SEED, LINKS = bytes(range(32)), 16  # of the log-on's tokens
 PARTS = 1 if os.environ.get("CISTERNA_SOAK") == "1" else 100
 LINES, DOCUMENTS = 1_000_000 // PARTS, 100_000 // PARTS
+AT_ONCE = 60_000  # bytes: half of what the pump has left when it has begun
 HEAP_GROWTH = 8_000  # bytes: what a collection leaves varies by as much; the pump's heap has 200 kB
 
 RX = {
@@ -116,6 +117,17 @@ def test_no_damaged_line_does_anything(seen):
         "request_form", "method_unknown", "params", "session_replayed", "session_other", "session_token", "answered",
     ):  # fmt: skip
         assert codes.get(word), f"{word}: never reached ({codes})"
+
+
+def test_no_line_is_too_much_for_the_pump(seen):
+    """SEC-10: nested, endless, long: answered over the wire, by little memory, nothing raised and nothing kept."""
+    excess = seen["excess"]
+    assert sum(excess["codes"].values()) > LINES // 40 * 0.9
+    for word in ("request_limits", "request_form", "line_truncated", "method_unknown", "params", "answered"):
+        assert excess["codes"].get(word), f"{word}: never reached ({excess['codes']})"
+    assert excess["most"] < AT_ONCE
+    looks = excess["memory"][1:]
+    assert max(looks) - min(looks) < HEAP_GROWTH, looks
 
 
 def test_the_pump_s_memory_does_not_grow(seen):

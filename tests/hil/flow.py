@@ -46,6 +46,7 @@ CONFIG = {
     "concentration_ug_per_ml": 500,
 }
 ROTOR_JUMP_UL = 1.5  # when its current goes or comes: two full steps [the contract's mechanical error]
+LOOK_MS = 600
 BOOT_MS = 10_000
 PRIME_MS = 90_000
 BOLUS_MS = 150_000
@@ -71,6 +72,8 @@ class Clinic:
         self.target.run_until(self.target.now_ms + ms)
 
     def press(self, button: str, hold_ms: int = 200) -> None:
+        """A finger, once the display has been read."""
+        self.wait(LOOK_MS)
         self.target.act("press", button=button, hold_ms=hold_ms, count=1, gap_ms=300)
         self.wait(hold_ms + 500)
 
@@ -133,6 +136,10 @@ def enrol(clinic: Clinic) -> None:
 
     forged = sign.signature_hex(people, clinic.keys.service)
     assert clinic.refused(lambda: procedures.load_document(pump, "people", people, forged)) == "people_signature"
+    persons = [{"name": "okafor", "roles": ["clinician"], "key": clinic.key("okafor").modulus_hex}]
+    alone = documents.people(number=1, clinic="Ward 3", persons=persons)
+    load_alone = lambda: procedures.load_document(pump, "people", alone, clinic.signed(alone))  # noqa: E731
+    assert clinic.refused(load_alone) == "people_no_service"  # nobody could ever load another one
     assert load_people() == 1
     load_library = lambda: procedures.load_document(pump, "library", library, clinic.signed(library))  # noqa: E731
     assert clinic.refused(load_library) == "session_none"

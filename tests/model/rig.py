@@ -19,6 +19,7 @@ from pump.pump import RESET_POWER, Pump
 from pump.refusal import Refused
 from pump.signature import HEX_OF_MODULUS, SIGNATURE_BYTES, sha256_hex
 from pump.units import pl_per_ustep
+from pump.waiting import SEEN_MS
 from pump.work import finish
 
 from model.plant import ACK, DOOR, PCA_NC, PCA_NO, START, STOP, TICKS_PERIOD, Plant
@@ -212,7 +213,9 @@ class Rig:
         self.wake()
 
     def key(self, name, hold_ms=200):
-        """A finger on a key of the pump."""
+        """A finger on a key of the pump, of somebody who has seen what the display asks."""
+        if self.pump.core.waiting.kind:
+            self.run(SEEN_MS)
         self.contact(KEYS[name], 0)
         self.run(hold_ms)
         self.contact(KEYS[name], 1)
@@ -319,7 +322,7 @@ class Rig:
         stated.update(
             type="prescription", version=1, serial=SERIAL, patient="model", sequence=self.sequence,
             route="intrathecal", site="lumbar", syringe=self.syringe, fill_ul=self.fill_ul, deadspace_ul=300,
-            compliance_nl_per_kpa=9000, equiv_prev_ug_per_day=None,
+            compliance_nl_per_kpa=9000, equiv_prev_ug_per_day=getattr(rx, "equiv_prev_ug_per_day", None),
             flow_nl_per_h=rx.basal_ug_per_day * 1_000_000 // (24 * rx.concentration_ug_per_ml),
         )  # fmt: skip
         values = {key: "none" if stated[key] is None else stated[key] for key, _ in FIELDS}

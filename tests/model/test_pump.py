@@ -58,10 +58,10 @@ def test_a_pump_that_forgot_gives_no_bolus_for_a_day(rig, base, size):
     assert rig.state == "infusing" and active(rig) == []
     rig.press()
     assert last_reason(rig) == "lockout"
-    rig.run(DAY_MS - 2 * MIN_MS)
+    rig.run(DAY_MS - 3 * MIN_MS)
     rig.press()
     assert last_reason(rig) == "lockout"
-    rig.run(3 * MIN_MS)
+    rig.run(4 * MIN_MS)
     rig.press()
     assert last_reason(rig) is None
 
@@ -134,13 +134,22 @@ def test_only_the_start_key_confirms(rig):
     """LIM-14, RX-01, RX-10: not the patient's button, nor another key however long it is held, nor a short press."""
     assert rig.load(RX) is None
     before = rig.pump.core.rx
-    for key in ("stop", "ack"):
-        rig.key(key, 3000)
+    rig.key("ack", 3000)
     rig.key("start", 1900)
     rig.press(2900)
     assert rig.pump.core.rx is before and rig.pump.intake.staged is not None
     rig.key("start", 2500)
     assert rig.pump.core.rx is not before and rig.pump.intake.staged is None
+
+
+def test_the_stop_key_says_no(rig):
+    """RX-01: what was loaded and is not wanted is gone at once."""
+    assert rig.load(RX) is None
+    before = rig.pump.core.rx
+    rig.key("stop", 100)
+    assert rig.pump.intake.staged is None
+    rig.key("start", 2500)
+    assert rig.pump.core.rx is before
 
 
 # --- filling the line

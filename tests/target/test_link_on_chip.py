@@ -1,5 +1,9 @@
 """The serial link at its speed, on the chip's own UART, while the pump has other things to do."""
 
+import itertools
+import zlib
+from collections.abc import Callable
+
 import pytest
 from cisterna.link.client import frame, unframe
 from cisterna.sim.session import planned_t0_ms
@@ -73,3 +77,66 @@ def test_every_request_is_heard_while_records_are_written(therapy):
     run = play(therapy, scenario("7s", presses, basal_ug_per_day=2_400, bolus_ug=0), target)
     assert target.asked - target.answered == set()
     assert len([key for key in run.records("key") if key["key"] == ACK]) == 10
+
+
+PRIME = b'{"jsonrpc":"2.0","id":%s,"method":"prime","params":{"a":%s}}'
+REFUSED = [  # what was once the end of a therapy, by a line each or a few
+    PRIME % (b"1", b"[" * 400 + b"]" * 400),
+    PRIME % (b"1", b"9" * 5_800),
+    PRIME % (b"9" * 5_800, b"1"),
+    PRIME % (b"1", b"[" + b"1," * 2_800 + b"1]"),
+    PRIME.replace(b"prime", b"x" * 5_700) % (b"1", b"1"),
+    *[PRIME % (b'"%02d' % k + b"x" * 5_700 + b'"', b"1") for k in range(12)],
+]
+ANSWERED = [
+    b'{"id":"%032d","method":"access.challenge","params":{"person":"%s"}}' % (k, b"x" * 5_700) for k in range(12)
+]
+WORDS = ("request_limits", "request_form", "method_unknown")
+BURSTS = [b"\n" * 6_000, b"\r\n" * 4_000, b"\n" * 60_000, b"A" * 60_000, b"\nA" * 100, b"\n"]
+
+
+class Thrown(Talking):
+    """Somebody with the cable sends what no host would, one thing every half second, and then asks `hello`."""
+
+    def __init__(self, image):
+        super().__init__(image, [T0_NS + 28_000 * MS], 1)
+        self.words = []
+
+    def _plan(self) -> None:
+        super()._plan()
+        at_ms = 2_000
+        for body in REFUSED + ANSWERED:
+            self._at(at_ms, lambda body=body: self.throw(body))
+            at_ms += 500
+        for burst in BURSTS:  # the longest takes 0.65 s
+            self._at(at_ms, lambda burst=burst: WatchedTarget.send(self, burst))
+            at_ms += 1_500
+
+    def _at(self, ms: int, do: Callable[[], object]) -> None:
+        self.chip.clock.create_alarm(do).schedule(T0_NS + ms * MS)
+
+    def throw(self, body: bytes) -> None:
+        self._number += 1
+        checked = b"%d " % self._number + body
+        WatchedTarget.send(self, checked + b" %08x\n" % zlib.crc32(checked))
+
+    def _line_came(self) -> None:
+        error = unframe(self._uart.lines[-1][1])[1].get("error")
+        if error:
+            self.words.append(error["data"]["code"])
+        super()._line_came()
+
+
+def test_nothing_that_is_sent_ends_the_therapy_or_holds_it_up(therapy):
+    """SEC-10, COM-01: at 10 mL/h, nobody logged on; every line is refused, and each step comes in its time."""
+    target = Thrown(therapy)
+    run = play(therapy, scenario("30s", basal_ug_per_day=240_000, bolus_ug=0), target)
+    assert run.summary["state"] == "infusing" and target.witness.bites == []
+    assert len(run.records("boot")) == 1
+    assert target.asked == target.answered and len(target.asked) == 1
+    refused = [word for word in target.words if word in WORDS]
+    assert len(refused) >= len(REFUSED) - 2  # a byte may be lost at this speed, see above
+    steps = target.witness.steps(T0_NS + 1_000 * MS)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(steps)]
+    print(len(steps), max(gaps) / MS, sorted(gaps)[-20] / MS, run.summary, target.words)
+    assert max(gaps) < 150 * MS

@@ -103,13 +103,14 @@ def _desk(image: Path | None, signature: Path | None, drive: Path | None, journa
     read = uf2.read(path, layout.read(paths.firmware())[0].bytes)
     beside = path.with_suffix(".image")
     signed = sign.read(signature or beside) if signature or beside.is_file() else None
-    if signed:
-        sign.check_file(path, signed)
 
     def waiting() -> list[Path]:
         return boards.in_boot_loader() if drive is None else [drive] if drives.is_boot_drive(drive) else []
 
-    return Desk(read, signed, journal, waiting)
+    desk = Desk(read, signed, journal, waiting)
+    if signed:
+        sign.check_facts(path, desk.facts, signed)
+    return desk
 
 
 def _only_address(journal: Journal) -> str:

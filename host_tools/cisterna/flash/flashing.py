@@ -82,6 +82,8 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.facts = sign.facts(self.image.path)
+        if self.facts["uf2_sha256"] != self.image.sha256:  # what is checked from here on is what will be written
+            raise FlashRefused(f"image held {self.image.path}, which was changed while it was read; run this again")
 
 
 # -- the stages, in their order
@@ -253,7 +255,7 @@ def refuse_image(desk: Desk, said: dict[str, Any]) -> None:
         raise FlashRefused("the image is not signed; name its file with --signature (`cisterna image sign` makes it)")
     if desk.by is None or desk.signer is None:
         raise FlashRefused("a pump is flashed by a person with the role service; name one with --by and --key")
-    sign.check_file(desk.image.path, desk.signed)
+    sign.check_facts(desk.image.path, desk.facts, desk.signed)
     variant = desk.signed.manifest["variant"]
     if variant != "therapy" and not said["bench"]:
         raise FlashRefused(f"pump {said['serial']}: is no bench pump; the image is {variant}; allowed: therapy")
@@ -316,10 +318,9 @@ def _only_drive(desk: Desk, flashing: Flashing | None, wait_s: float) -> Path:
     """The one board in its boot loader; waits for it. FlashBroken, FlashRefused."""
     _until(desk, lambda: bool(desk.boards()), wait_s)
     waiting = desk.boards()
-    if len(waiting) > 1:
-        raise FlashRefused(
-            f"{len(waiting)} boards wait in their boot loader: {_listed(waiting)}; name one with --drive"
-        )
+    if len(waiting) > 1:  # a flashing that was begun has changed something: its pump waits among them
+        refused = FlashRefused if flashing is None else FlashBroken
+        raise refused(f"{len(waiting)} boards wait in their boot loader: {_listed(waiting)}; name one with --drive")
     if waiting:
         return waiting[0]
     if flashing is None:

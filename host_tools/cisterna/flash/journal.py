@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import platformdirs
 
@@ -96,7 +97,8 @@ class Journal:
         (self._of(flashing) / JOURNAL).unlink(missing_ok=True)
 
     def _of(self, flashing: Flashing) -> Path:
-        return self._folder / (flashing.serial or NEW_BOARD)
+        """A folder right below ours, whatever characters a serial number has."""
+        return self._folder / quote(flashing.serial or NEW_BOARD, safe="").replace(".", "%2E")
 
 
 def _read(path: Path) -> Flashing:

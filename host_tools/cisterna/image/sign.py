@@ -88,8 +88,13 @@ def _is_manifest(manifest: Any) -> bool:
 
 def check_file(uf2: Path, signed: Signed) -> None:
     """Returns if the manifest is of exactly this file. SignatureWrong with what differs."""
+    check_facts(uf2, facts(uf2), signed)
+
+
+def check_facts(uf2: Path, said: dict[str, str], signed: Signed) -> None:
+    """The same for the `facts` of a file that was read before: it is not looked at again."""
     manifest = signed.manifest
-    for key, held in facts(uf2).items():
+    for key, held in said.items():
         if manifest.get(key) != held:
             raise SignatureWrong(
                 f"{uf2}: {key} is {held}, but {manifest.get(key)} was signed; sign this file, or take that"

@@ -23,7 +23,7 @@ STATUS = "Exit status: 0 done, 2 refused or no such pump, 70 no answer."
 UNPROVEN = 1  # exit status of a log that does not hang together
 
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="unix:, rp2040:, serial:SERIAL, or a port.")]
-MaybeAddress = Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help=WHERE)]
+MaybeAddress = Annotated[str | None, typer.Argument(metavar="ADDRESS", help=WHERE)]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who you are, as in the people document.")]
 Role = Annotated[str, typer.Option("--as", metavar="ROLE", help="clinician, or service.")]
 MaybeBy = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who you are; not needed by a new pump.")]
@@ -155,8 +155,13 @@ def rx_load(
         print(f"{'soft limits passed':<27} {', '.join(loaded.warnings) or 'none'}")
         print(f"{pump.name} reads back exactly what was signed", flush=True)
         _tell(f'at the pump: if its display shows the same and "hold START {loaded.hash8[:4]}", hold START for 2 s')
-        procedures.wait_confirmed(pump, loaded.hash8)
-        print(f"{pump.name}: prescription {loaded.hash8} is in force; START at the pump begins it")
+        try:
+            procedures.wait_confirmed(pump, loaded.hash8)
+        except KeyboardInterrupt:
+            _tell(f"prescription {loaded.hash8} still waits at the pump, up to 3 min: START held there confirms it")
+            raise
+        first = "" if pump.state()["primed"] else "fill the line (`cisterna prime`), then "
+        print(f"{pump.name}: prescription {loaded.hash8} is in force; {first}START at the pump begins it")
 
 
 @people_app.command(
@@ -220,7 +225,8 @@ def _loaded(pump: Pump, kind: str, signed: SignedFile) -> str:
 
     with progress_bar(f"{kind} to {pump.name}") as progress:
         new = procedures.load_if_new(pump, kind, signed.document, signed.signature, progress)
-    return f"{pump.name}: {kind} {procedures.number_of(signed.document)} {'loaded' if new else 'is there already'}"
+    said = "is there already, by its number: nothing was loaded"
+    return f"{pump.name}: {kind} {procedures.number_of(signed.document)} {'loaded' if new else said}"
 
 
 # --- a new pump

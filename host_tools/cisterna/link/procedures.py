@@ -5,22 +5,25 @@ Whatever raises a dose ends at the pump: these procedures say what has to be don
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from cisterna.errors import CisternaError
-from cisterna.link.pump import Pump, outline
+from cisterna.errors import CisternaError, LinkSilent
+from cisterna.link.pump import LinkUncertain, Pump, outline
 from cisterna.link.records import Chain, layout
 from cisterna.pharmacy import documents
 
-CONFIRM_S = 170.0  # the pump forgets what is not confirmed after three minutes
+CONFIRM_S = 190.0  # of the pump's time; it forgets what is not confirmed after 180 s, and not a moment sooner
 FILL_S = 180  # the pump's own time in which START begins to fill the line
 ORDER_S = 60  # ... and in which it gives a clinician's bolus
 LOOK_S = 0.5  # how often it is looked whether the key was held
 BLOCK = 2_048  # bytes of a document in one line
+
+_DO_NOT_HOLD = "do not hold START: the pump forgets what waits after three minutes, or when it is switched off"
 
 Progress = Callable[[float], None]  # told the part that is done, 0 to 1
 Tell = Callable[[str], None]  # told what is done, or what a person has to do now
@@ -79,14 +82,17 @@ class Refilled:
 
 def read_log(pump: Pump, progress: Progress | None = None) -> Chain:
     """All records that the pump has, checked. What is wrong with them is in `problems` of the chain."""
-    total = max(1, pump.state()["next_seq"])
+    total = pump.state()["next_seq"]
     chain: Chain | None = None
     for first, data in pump.records():
         chain = chain or Chain.beginning_at(first)
         chain.add(data)
         if progress:
-            progress(min(1.0, chain.next_sequence / total))
-    return chain or Chain()
+            progress(min(1.0, chain.next_sequence / max(1, total)))
+    chain = chain or Chain()
+    if chain.next_sequence < total:
+        chain.problems.append(f"record {chain.next_sequence} is missing; the pump has {total}")
+    return chain
 
 
 # -- therapy: less, never more
@@ -115,7 +121,7 @@ def load_prescription(pump: Pump, call: dict[str, Any]) -> Loaded:
     loaded = pump.command("rx.load", call)
     read = pump.readback()
     if not loaded["hash"] == read["hash"] == hash8:
-        said = f"allowed: {hash8}, which was signed; press STOP at the pump"
+        said = f"allowed: {hash8}, which was signed; {_DO_NOT_HOLD}"
         raise ReadBackWrong(f"rx.read: hash held {read['hash']}; {said}")
     expected = _read_back_of(document)
     held = read["values"]
@@ -125,7 +131,7 @@ def load_prescription(pump: Pump, call: dict[str, Any]) -> Loaded:
         if expected.get(key) != held.get(key)
     ]
     if lines:
-        raise ReadBackWrong("\n".join([*lines, "do not confirm it: press STOP at the pump"]))
+        raise ReadBackWrong("\n".join([*lines, _DO_NOT_HOLD]))
     return Loaded(hash8, expected, read["warnings"])
 
 
@@ -137,17 +143,33 @@ def _read_back_of(document: str) -> dict[str, Any]:
 
 
 def wait_confirmed(pump: Pump, hash8: str, wait_s: float = CONFIRM_S) -> None:
-    """Wait until START was held at the pump and the prescription is in force. NotConfirmed when it was not."""
-    until_s = pump.transport.now_s() + wait_s
+    """Wait until START was held at the pump and the prescription is in force. NotConfirmed when it was not.
+
+    LinkUncertain when the pump was lost meanwhile. wait_s: of the pump's time.
+    """
+    began_s: int | None = None
     while True:
-        state = pump.state()
+        try:
+            state = pump.state()
+        except LinkSilent as silent:
+            raise LinkUncertain(f"prescription {hash8}: it may or may not be in force: {silent}", None) from None
+        began_s = state["mono_s"] if began_s is None else began_s
         if state["rx"] == hash8 and state["staged"] is None:
             return
         if state["staged"] != hash8:
             raise NotConfirmed(f"prescription {hash8}: no longer waits at the pump; load it again")
-        if pump.transport.now_s() >= until_s:
+        if state["mono_s"] - began_s >= wait_s:
             raise NotConfirmed(f"prescription {hash8}: START was not held within {wait_s:g} s; load it again")
         pump.transport.pause(LOOK_S)
+
+
+@contextlib.contextmanager
+def _uncertain(what: str) -> Iterator[None]:
+    """A pump that is lost while somebody is at its keys: LinkUncertain, for nobody here knows what came of it."""
+    try:
+        yield
+    except LinkSilent as silent:
+        raise LinkUncertain(f"{what}: {silent}", None) from None
 
 
 # -- before the therapy
@@ -159,8 +181,12 @@ def make_ready_to_fill(pump: Pump) -> Filling:
     return Filling(pump.command("prime", {"disconnected": True})["nl"], before)
 
 
+@_uncertain("the line: it may or may not fill")
 def wait_filling(pump: Pump, filling: Filling) -> None:
-    """Wait until START was pressed and the line fills, or is full. NotFilled when the pump no longer waits for it."""
+    """Wait until START was pressed and the line fills, or is full. NotFilled when the pump no longer waits for it.
+
+    LinkUncertain when the pump was lost meanwhile.
+    """
     began_s: int | None = None
     while True:
         state = pump.state()
@@ -174,8 +200,9 @@ def wait_filling(pump: Pump, filling: Filling) -> None:
         pump.transport.pause(LOOK_S)
 
 
+@_uncertain("the line: it may or may not be full")
 def wait_filled(pump: Pump, filling: Filling, progress: Progress | None = None) -> dict[str, Any]:
-    """Wait until the line is full. The pump's state then; NotFilled when it has stopped before."""
+    """Wait until the line is full. The pump's state then; NotFilled when it has stopped before. LinkUncertain."""
     while True:
         state = pump.state()
         if state["primed"]:
@@ -220,8 +247,7 @@ def addressed(pump: Pump) -> dict[str, Any]:
     """Whom the next order has to be written to: serial, sequence, and rx, the hash of the prescription in force."""
     serial, state = pump.hello["serial"], pump.state()
     if serial is None or state["rx"] is None or state["needs_rx"]:
-        held = "no owner" if serial is None else f"prescription {state['rx'] or 'none'}"
-        raise CisternaError(f"{pump.name}: held {held}; allowed: a prescription in force, under which a bolus is given")
+        raise CisternaError(f"{pump.name}: needs a prescription before an order can be written (`cisterna rx load`)")
     return {"serial": serial, "sequence": state["rx_seq"] + 1, "rx": state["rx"]}
 
 
@@ -238,10 +264,12 @@ def load_order(pump: Pump, call: dict[str, Any]) -> int:
     return first
 
 
+@_uncertain("the bolus: it may or may not be given")
 def wait_given(pump: Pump, first: int) -> dict[str, int]:
     """Wait until START was pressed and the bolus runs. What the record of its start says: nl, mass_ng, duration_ms ...
 
     first: as `load_order` says. The records are asked, for the patient's own bolus looks the same in the state.
+    NotGiven when it will not; LinkUncertain when the pump was lost meanwhile.
     """
     began: dict[str, Any] = {}
     while True:
@@ -309,31 +337,37 @@ def provision(pump: Pump, serial: str, block: str, fingerprint: str, tell: Tell,
     """Give a new pump its serial number and its authority. False when it has them already.
 
     block: text of the provisioning block; fingerprint: of the authority, as `hello` says it. NotThisPump when the pump
-    belongs to somebody else; NotConfirmed when START was not held.
+    belongs to somebody else, or is one of the bench and the block is not; NotConfirmed when START was not held.
     """
-    if _is_provisioned(pump.ask("hello"), serial, fingerprint):
+    bench = json.loads(block)["bench"]
+    before = pump.ask("hello")
+    if _is_provisioned(before, serial, fingerprint, bench):
         return False
     hash8 = pump.command("provision.load", {"block": block})["hash"]
     expected = sha256(block.encode("ascii")).hexdigest()[:8]
     if hash8 != expected:
-        raise ReadBackWrong(f"provision.load: hash held {hash8}; allowed: {expected}; press STOP at the pump")
-    tell(f"at the pump: if its display shows {serial} and \"hold START {hash8[:4]}\", hold START for 2 s")
-    until_s = pump.transport.now_s() + wait_s
-    while not _is_provisioned(pump.ask("hello"), serial, fingerprint):
-        if pump.transport.now_s() >= until_s:
+        raise ReadBackWrong(f"provision.load: hash held {hash8}; allowed: {expected}; {_DO_NOT_HOLD}")
+    tell(f"at the pump: if its display shows {serial} and the authority {fingerprint}, hold START for 2 s")
+    while not _is_provisioned(hello := pump.ask("hello"), serial, fingerprint, bench):
+        if hello["boot"] != before["boot"]:
+            raise NotConfirmed(f"{serial}: the pump has started anew and forgotten it; run this again")
+        if hello["mono_s"] - before["mono_s"] >= wait_s:
             raise NotConfirmed(f"{serial}: START was not held within {wait_s:g} s; run this again")
         pump.transport.pause(LOOK_S)
     pump.connect()  # so that what it says of itself is what it is now
     return True
 
 
-def _is_provisioned(hello: dict[str, Any], serial: str, fingerprint: str) -> bool:
+def _is_provisioned(hello: dict[str, Any], serial: str, fingerprint: str, bench: bool) -> bool:
     if hello["serial"] is None:
         return False
     if hello["serial"] != serial:
         raise NotThisPump(f"--serial held {serial}; the pump has {hello['serial']}, for good")
     if hello["authority"] != fingerprint:
         raise NotThisPump(f"--authority held the key {fingerprint}; the pump obeys {hello['authority']}, for good")
+    if hello["bench"] != bench:
+        held, is_one = ("held", "none") if bench else ("not given", "one")
+        raise NotThisPump(f"--bench: {held}; the pump is {is_one} of the bench, for good")
     return True
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +32,7 @@ def prime(
     by: By,
     key: Key,
     address: MaybeAddress = None,
-    disconnected: Annotated[bool, typer.Option("--disconnected", help="I saw that the patient is not.")] = False,
+    disconnected: Annotated[bool, typer.Option("--disconnected", help="I saw: the patient is not.")] = False,
     passphrase_file: PassphraseFile = None,
     module: Module = None,
     as_json: AsJson = False,
@@ -45,10 +47,15 @@ def prime(
 
         with _logged_on(pump, by, "clinician", key, passphrase_file, module):
             filling = procedures.make_ready_to_fill(pump)
-        _tell(f"at the pump: press START within 3 min; it fills the line with {filling.nl / 1000:.3f} uL")
-        procedures.wait_filling(pump, filling)
+        shown = f'"FILL THE LINE" and "{filling.nl // 1000} uL"'
+        _tell(f"at the pump: if its display shows {shown}, press START within 3 min")
+        with _told_at_ctrl_c("the pump still waits, up to 3 min: START there fills the line"):
+            procedures.wait_filling(pump, filling)
         _tell(f"{pump.name}: the line fills; STOP at the pump ends it")
-        with progress_bar(f"line of {pump.name}") as progress:
+        with (
+            _told_at_ctrl_c("the line still fills; STOP at the pump ends it"),
+            progress_bar(f"line of {pump.name}") as progress,
+        ):
             state = procedures.wait_filled(pump, filling, progress)
         if as_json:
             _print_json({"primed": True, "primed_nl": state["primed_nl"], "state": state["state"]})
@@ -243,8 +250,10 @@ def bolus_load(
 
         with _logged_on(pump, by, "clinician", key, passphrase_file, module):
             first = procedures.load_order(pump, call)
-        _tell(f"at the pump: if its display shows {ordered['ug']} mcg, press START within {procedures.ORDER_S} s")
-        started = procedures.wait_given(pump, first)
+        shown = f'"CLINICIAN BOLUS" and "{ordered["ug"]} mcg"'
+        _tell(f"at the pump: if its display shows {shown}, press START within {procedures.ORDER_S} s")
+        with _told_at_ctrl_c(f"the pump still waits, up to {procedures.ORDER_S} s: START there gives the bolus"):
+            started = procedures.wait_given(pump, first)
         if as_json:
             _print_json({name: started[name] for name in ("mass_ng", "nl", "duration_ms")})
         else:
@@ -260,3 +269,16 @@ def address_and_file(words: list[str]) -> tuple[str | None, Path]:
         raise CisternaError(f"arguments held {' '.join(words)}; allowed: [ADDRESS] X.order")
     *address, file = words
     return (address[0] if address else None), Path(file)
+
+
+# --- what they share
+
+
+@contextlib.contextmanager
+def _told_at_ctrl_c(said: str) -> Iterator[None]:
+    """Who ends a command that waits is told what the pump does all the same."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _tell(said)
+        raise

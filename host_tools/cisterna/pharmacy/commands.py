@@ -56,11 +56,14 @@ def key_new(
     from cisterna.cli import errors_as_lines
 
     with errors_as_lines():
+        from cisterna.errors import OutputError
         from cisterna.pharmacy import files, keys, passphrase, rx_files
 
         rx_files.check_name("NAME", name)
         for path in filter(None, (out, public)):
             files.check_new(path)
+        if public and public.resolve() == out.resolve():
+            raise OutputError(f"--public held {public}, which --out held too; allowed: another file")
         what = f"passphrase for the key of {name}"
         secret = (
             passphrase.checked(passphrase.of_file(passphrase_file)) if passphrase_file else passphrase.ask_new(what)
@@ -111,7 +114,7 @@ def key_show(
 )
 def rx_new(
     source: Annotated[
-        Path, typer.Argument(metavar="FROM.toml", help="[prescription] and [pump], as in a scenario file; or one.")
+        Path, typer.Argument(metavar="FROM.toml", help="\\[prescription] and \\[pump], as in a scenario file; or one.")
     ],
     serial: Annotated[str, typer.Option(help="Serial number of the pump.")],
     patient: Annotated[str, typer.Option(help="Who it is for; 1 to 64 characters.")],
@@ -166,6 +169,8 @@ def rx_sign(
         serial = judge.prescription(rx.document).serial if lift else None
         with signer(key, passphrase_file, module) as own:
             signed = rx_files.add_signature(rx, role, name, own, serial=serial)
+        if files.read(rx_files.RxFile, file) != rx:  # the other person has signed while this one was asked
+            raise CisternaError(f"{file}: was changed meanwhile, nothing was signed; sign it again")
         files.write(file, signed.call(), replace=True)
         print(f"signed as {role} by {name}  {file}")
 
@@ -243,6 +248,7 @@ def bolus_sign(
     from cisterna.cli import errors_as_lines
 
     with errors_as_lines():
+        from cisterna.errors import CisternaError
         from cisterna.pharmacy import files, order_files
 
         order = files.read(order_files.OrderFile, file)
@@ -252,6 +258,8 @@ def bolus_sign(
             _confirm("the dose in ug", str(order_files.values(order)["ug"]))
         with signer(key, passphrase_file, module) as own:
             signed = order_files.add_signature(order, name, own)
+        if files.read(order_files.OrderFile, file) != order:  # somebody has signed while this one was asked
+            raise CisternaError(f"{file}: was changed meanwhile, nothing was signed; sign it again")
         if signed != order:
             files.write(file, signed.model_dump(), replace=True)
         print(f"signed by {name}  {file}")
@@ -282,7 +290,7 @@ def bolus_show(file: OrderPath, as_json: AsJson = False) -> None:
 )
 def people_make(
     source: Annotated[
-        Path, typer.Argument(metavar="FROM.toml", help='clinic = "...", and [[person]] with name, roles, key.')
+        Path, typer.Argument(metavar="FROM.toml", help='clinic = "...", and [\\[person]] with name, roles, key.')
     ],
     number: Number,
     key: Key,
@@ -300,7 +308,9 @@ def people_make(
         files.check_new(out, replace=force)
         stated = sources.people(source)
         text = documents.people(number=number, clinic=stated.clinic, persons=stated.persons)
-        _print_lines(shown.people_lines(judge.people(text)))
+        read = judge.people(text)
+        judge.check_service(read)
+        _print_lines(shown.people_lines(read))
         with signer(key, passphrase_file, module) as authority:
             judge.people(text, authority.modulus_hex)
             signed = files.signed("people", text, authority)
@@ -332,7 +342,7 @@ def people_show(
     + STATUS,
 )
 def library_make(
-    source: Annotated[Path, typer.Argument(metavar="FROM.toml", help="An [[entry]] for each drug, route and site.")],
+    source: Annotated[Path, typer.Argument(metavar="FROM.toml", help="An [\\[entry]] for each drug, route and site.")],
     number: Number,
     title: Annotated[str, typer.Option(help="What people call it; 1 to 64 characters.")],
     key: Key,

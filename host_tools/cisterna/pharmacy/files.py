@@ -80,7 +80,7 @@ def check_new(path: Path, *, replace: bool = False) -> None:
 def write_bytes(path: Path, data: bytes, *, replace: bool, mode: int = 0o644) -> None:
     """Whoever reads the file finds all of the bytes. Not `replace`: what is there already stays, and OutputError.
 
-    mode: of a new file. One that is replaced is read afterwards by whom it was read before, and stays where a link leads.
+    mode: of a new file. One that is replaced keeps its own, and lies where it lay, also behind a link.
     """
     if replace and path.exists():
         path = path.resolve()

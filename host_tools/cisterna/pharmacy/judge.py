@@ -49,6 +49,14 @@ def people(text: str, authority: str | None = None) -> "People":
     return read
 
 
+def check_service(people: "People") -> None:
+    """Returns if somebody is service; else DocumentError. A pump takes such people, and never anything after them."""
+    if not any("service" in person.roles for person in people.persons):
+        raise DocumentError(
+            "people: nobody is service; allowed: one or more, for only they load the next people, a library or an image"
+        )
+
+
 def library(text: str) -> "Library":
     """The library of a document. Raises Rejected."""
     use_firmware()

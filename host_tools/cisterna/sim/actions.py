@@ -12,6 +12,7 @@ TAP_MS = 200  # a short press of a key
 DEBOUNCE_MS = 30  # the pump's debounce of its keys: a release counts this much later
 CONFIRM_MS = 2_500  # a hold-to-confirm; the pump wants 2 s
 SETTLE_MS = 500  # a person looks at the display before the next key
+LOOK_MS = 600  # and longer at what START will do: the pump takes no press that began within 500 ms of its being shown
 DELIVERING = ("infusing", "bolus")
 
 # Keys of the file in ms -> keys of the world in s
@@ -62,6 +63,7 @@ def _same(values: dict[str, Any], read: dict[str, Any]) -> None:
 
 def confirm(session: Session, values: dict[str, Any], document: str) -> Script:
     """Hold the key that confirms what was loaded."""
+    yield At(session.agenda.now_ms + LOOK_MS)
     yield from press(session, "start", CONFIRM_MS)
     session.clinic.accepted(values, document)
 
@@ -81,6 +83,7 @@ def _clinician_bolus(session: Session, action: schema.ClinicianBolus) -> Script:
     """Ordered over the link, given by a finger. One that is refused needs none: the key would do something else."""
     ordered = (yield Ask("bolus.clinician", session.clinic.order(action.ug, action.over_s))).result
     if ordered["staged"]:
+        yield At(session.agenda.now_ms + LOOK_MS)
         yield from press(session, "start")
 
 

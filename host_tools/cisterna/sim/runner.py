@@ -133,6 +133,7 @@ def _prime(session: Session) -> Script:
     """Fill the line, open at its end, and join it to the catheter. The file may spoil it."""
     try:
         yield Ask("prime", {"disconnected": True})
+        yield At(session.agenda.now_ms + actions.LOOK_MS)
         yield from actions.press(session, "start")  # nothing moves by the link alone
         while session.agenda.now_ms < session.t0_ms - CONNECT_MS:
             state = yield from session.ask_state()

@@ -107,6 +107,34 @@ def test_a_journal_outlives_its_process(tmp_path):
     assert Journal(tmp_path).unfinished() == []
 
 
+def test_an_image_that_was_changed_while_it_was_read_is_refused(tmp_path, authority):
+    """What is written to the board is what was checked: the bytes in memory, not the file as it is later."""
+    path = tmp_path / "image.uf2"
+    path.write_bytes(b"".join(image(variant="development")))
+    read = uf2.read(path, CODE_END)
+    path.write_bytes(b"".join(image(variant="therapy")))
+    signed = sign.sign(path, authority)
+    with pytest.raises(FlashRefused, match="was changed while it was read"):
+        Desk(read, signed, Journal(tmp_path / "journal"), list, by="lind", signer=authority)
+
+
+@pytest.mark.parametrize("serial", ["../../x", "/tmp/x", "..", ".", "a/b"])
+def test_a_serial_number_is_no_path(tmp_path, serial):
+    begun = Flashing("", None, "/dev/ttyUSB0", serial, IMAGE)
+    journal = Journal(tmp_path / "flash")
+    journal.save(begun)
+    assert journal.unfinished() == [begun]
+    assert journal.end(begun).parent.parent == tmp_path / "flash"
+
+
+def test_several_boards_while_a_pump_waits_is_half_way(tmp_path, authority):
+    """The pump has left for its boot loader: no exit status may say that nothing was changed."""
+    there = desk(tmp_path, authority)
+    there.boards = lambda: [tmp_path / "a", tmp_path / "b"]
+    with pytest.raises(flashing.FlashBroken, match="2 boards wait"):
+        flashing.await_drive(there, Flashing("", None, "/dev/ttyUSB0", "CB-0001", IMAGE))
+
+
 def test_a_journal_that_cannot_be_read_or_written_is_named(tmp_path):
     (tmp_path / "CB-0001").mkdir()
     (tmp_path / "CB-0001" / JOURNAL).write_text("{")

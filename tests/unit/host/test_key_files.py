@@ -208,6 +208,13 @@ def test_key_new_and_show(tmp_path):
     assert out.read_bytes() == before
 
 
+def test_both_halves_in_one_file(tmp_path):
+    out, secret = tmp_path / "rossi.key", ward.secret_file(tmp_path)
+    status, _, said = ward.run("key", "new", "rossi", "--out", out, "--public", out, "--passphrase-file", secret)
+    assert status == 2 and said == f"--public held {out}, which --out held too; allowed: another file\n"
+    assert not out.exists()
+
+
 def test_key_new_with_a_short_passphrase(tmp_path):
     secret = ward.secret_file(tmp_path, "short")
     status, _, said = ward.run("key", "new", "rossi", "--out", tmp_path / "rossi.key", "--passphrase-file", secret)
@@ -270,7 +277,7 @@ def test_a_new_passphrase_is_asked_twice_and_not_shown(tmp_path):
 def test_no_private_half_and_no_passphrase_in_any_output_or_file(tmp_path):
     """A whole round by the command line, then every byte of it is searched."""
     secret = ward.secret_file(tmp_path)
-    people = {"clinic": "", "rossi": "prescriber", "bianchi": "second"}
+    people = {"clinic": "", "rossi": "prescriber", "bianchi": "second", "verdi": "service"}
     said = []
 
     def run(*arguments):
@@ -286,12 +293,12 @@ def test_no_private_half_and_no_passphrase_in_any_output_or_file(tmp_path):
     source, rx, clinic = tmp_path / "people.toml", tmp_path / "x.rx", tmp_path / "clinic.key"
     run("people", "make", source, "--number", 1, "--key", clinic, "--out", tmp_path / "c.people")
     rx.write_text(ward.write(tmp_path / "draft.rx", ward.signed_rx(people=())).read_text())
-    for name, role in list(people.items())[1:]:
+    for name, role in list(people.items())[1:3]:
         run("rx", "sign", rx, "--as", role, "--by", name, "--key", tmp_path / f"{name}.key", "--yes")
     open_files = [path for path in tmp_path.iterdir() if path != secret]
     text = "".join(said).encode() + b"".join(path.read_bytes() for path in open_files)
-    assert len(open_files) == 10 and len(text) > 20_000
-    assert b"PRIVATE KEY" in text and text.count(b"PRIVATE KEY") == text.count(b"ENCRYPTED PRIVATE KEY") == 6
+    assert len(open_files) == 12 and len(text) > 20_000
+    assert b"PRIVATE KEY" in text and text.count(b"PRIVATE KEY") == text.count(b"ENCRYPTED PRIVATE KEY") == 8
     assert PASSPHRASE.encode() not in text
     for name in people:
         key = signers.of_file(tmp_path / f"{name}.key", lambda what: PASSPHRASE)

@@ -239,6 +239,23 @@ def test_a_prescription_is_in_force_only_by_a_finger(clinician, target):
     assert clinician.state()["rx"] == loaded.hash8
 
 
+def test_who_waits_does_so_until_the_pump_has_forgotten(clinician, target):
+    """Nobody is told that a prescription was not confirmed while START would still confirm it."""
+    loaded = procedures.load_prescription(clinician, call())
+    with pytest.raises(procedures.NotConfirmed, match="no longer waits at the pump"):
+        procedures.wait_confirmed(clinician, loaded.hash8)
+    target.act("press", button="start", hold_ms=2_500, count=1, gap_ms=300)
+    target.run_until(target.now_ms + 5_000)
+    assert clinician.state()["rx"] is None
+
+
+def test_a_pump_that_is_lost_while_it_waits_may_be_confirmed(clinician, target):
+    loaded = procedures.load_prescription(clinician, call())
+    target.act("power", off_for_s=60)
+    with pytest.raises(LinkUncertain, match=f"prescription {loaded.hash8}: it may or may not be in force"):
+        procedures.wait_confirmed(clinician, loaded.hash8)
+
+
 def test_what_is_read_back_wrong_is_seen(clinician, monkeypatch):
     """H37: a pump that holds another value than was signed is not to be confirmed."""
     honest = clinician.readback
@@ -263,6 +280,16 @@ def test_the_log_is_read_in_blocks(pump, target):
     assert told == sorted(told) and told[-1] == 1.0 and len(told) >= 2
 
 
+def test_a_log_that_ends_too_soon_is_not_verified(pump, monkeypatch):
+    """What is left of it hangs together: only the pump's own count tells that the newest are missing."""
+    blocks = list(pump.records())
+    first, data = blocks[0]
+    monkeypatch.setattr(pump, "records", lambda: iter([(first, data[:64])]))
+    assert procedures.read_log(pump).problems == [f"record 1 is missing; the pump has {pump.state()['next_seq']}"]
+    monkeypatch.setattr(pump, "records", lambda: iter([]))
+    assert not procedures.read_log(pump).verified
+
+
 def test_a_log_whose_oldest_records_are_gone_is_verified_from_there(pump):
     chain, whole = Chain.beginning_at(2), Chain()
     for _, data in pump.records(2):
@@ -285,12 +312,16 @@ def test_a_new_pump_gets_its_owner_by_a_finger():
         assert pump.ask("hello")["serial"] is None
 
         def hold(_text):
+            target.run_until(target.now_ms + 1_000)  # the display is looked at first
             target.act("press", button="start", hold_ms=2_500, count=1, gap_ms=300)
 
         assert procedures.provision(pump, SERIAL, block, fingerprint, hold) is True
         assert procedures.provision(pump, SERIAL, block, fingerprint, hold) is False
         with pytest.raises(procedures.NotThisPump, match="for good"):
             procedures.provision(pump, "CB-9999", block, fingerprint, hold)
+        ward = provision.block_text(SERIAL, bench.authority.modulus_hex, bench=False)
+        with pytest.raises(procedures.NotThisPump, match="the pump is one of the bench, for good"):
+            procedures.provision(pump, SERIAL, ward, fingerprint, hold)
         with pytest.raises(procedures.NotThisPump, match="obeys"):
             procedures.provision(pump, SERIAL, block, "0" * 16, hold)
         text = provision.bench_people_text(bench)

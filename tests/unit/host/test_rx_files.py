@@ -360,6 +360,35 @@ def test_what_is_not_signed(folder, asked, said):
     assert (folder / "x.rx").read_bytes() == before
 
 
+def test_signing_changes_neither_who_may_read_it_nor_where_it_lies(folder):
+    """A prescription names its patient: who kept it for himself finds it so."""
+    rx_new(folder)
+    kept = folder / "kept.rx"
+    (folder / "x.rx").rename(kept)
+    kept.chmod(0o600)
+    (folder / "x.rx").symlink_to("kept.rx")
+    assert rx_sign(folder, "prescriber", "--yes")[0] == 0
+    assert (folder / "x.rx").is_symlink() and kept.stat().st_mode & 0o777 == 0o600
+    assert files.read(rx_files.RxFile, kept).signatures.prescriber
+
+
+def test_a_signature_that_came_meanwhile_is_not_lost(folder, monkeypatch):
+    """Two people sign at the same time, each on his own computer: who is later is told."""
+    rx_new(folder)
+    add = rx_files.add_signature
+
+    def slowly(rx, *asked, **also):
+        monkeypatch.setattr(rx_files, "add_signature", add)
+        assert rx_sign(folder, "second", "--yes")[0] == 0
+        return add(rx, *asked, **also)
+
+    monkeypatch.setattr(rx_files, "add_signature", slowly)
+    status, _, error = rx_sign(folder, "prescriber", "--yes")
+    assert status == 2 and error == f"{folder / 'x.rx'}: was changed meanwhile, nothing was signed; sign it again\n"
+    assert files.read(rx_files.RxFile, folder / "x.rx").signatures.second
+    assert rx_sign(folder, "prescriber", "--yes")[0] == 0
+
+
 def test_wrong_passphrase_signs_nothing(folder):
     rx_new(folder)
     ward.secret_file(folder, "another passphrase", "passphrase")

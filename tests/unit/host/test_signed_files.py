@@ -18,6 +18,10 @@ key = "rossi.pem"
 name = "bianchi"
 roles = ["second"]
 key = "keys/bianchi.pem"
+[[person]]
+name = "verdi"
+roles = ["service"]
+key = "verdi.pem"
 """
 
 
@@ -30,6 +34,7 @@ def folder(tmp_path):
     (tmp_path / "keys").mkdir()
     (tmp_path / "rossi.pem").write_bytes(keys.public_pem(own.prescriber.modulus_hex))
     (tmp_path / "keys" / "bianchi.pem").write_bytes(keys.public_pem(own.second.modulus_hex))
+    (tmp_path / "verdi.pem").write_bytes(keys.public_pem(own.service.modulus_hex))
     (tmp_path / "people.toml").write_text(PEOPLE)
     return tmp_path
 
@@ -51,7 +56,7 @@ def test_people_are_made_and_shown(folder):
     read = people.parse(signed.document)
     assert (read.number, read.clinic) == (3, "Ward 3")
     assert [(person.name, person.roles) for person in read.persons] == [
-        ("rossi", ("prescriber", "clinician")), ("bianchi", ("second",)),
+        ("rossi", ("prescriber", "clinician")), ("bianchi", ("second",)), ("verdi", ("service",)),
     ]  # fmt: skip
     status, said, _ = ward.run("people", "show", folder / "c.people", "--authority", folder / "clinic.pem", "--json")
     told = json.loads(said)
@@ -86,6 +91,7 @@ def test_another_authority_is_told(folder, kind):
     ("old", "new", "said"),
     [
         ('["second"]', '["nurse"]', "people_roles"),
+        ('["service"]', '["clinician"]', "nobody is service"),
         ('"bianchi"', '"rossi"', "people_name_doubled"),
         ("keys/bianchi.pem", "rossi.pem", "people_same_key"),
         ("keys/bianchi.pem", "clinic.pem", "people_authority"),
@@ -119,6 +125,26 @@ def test_library_that_no_pump_takes_is_not_signed(folder, old, new, said):
     status, _, error = make(folder, "library", source)
     assert status == 2 and said in error
     assert not (folder / "c.library").exists()
+
+
+@pytest.mark.parametrize("kind", ["people", "library"])
+def test_a_file_that_is_nested_without_end_is_named(folder, kind):
+    deep = folder / "deep"
+    deep.write_text("x = " + "[" * 100_000)
+    status, _, error = make(folder, kind, deep)
+    assert status == 2 and error == f"{deep}: nested too deep; allowed: a TOML file of the documented form\n"
+    deep.write_text("[" * 100_000 + "]" * 100_000)
+    status, _, error = ward.run(kind, "show", deep)
+    assert status == 2 and error.startswith(f"{deep}: nested too deep")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("people", "[[person]]"), ("library", "[[entry]]"), ("rx", "[prescription] and [pump]")],
+)
+def test_help_shows_the_names_of_tables(command, said):
+    shown = ward.run(command, "new" if command == "rx" else "make", "--help")[1]
+    assert said in " ".join(shown.replace("\u2502", " ").split())
 
 
 def test_nothing_is_replaced_unasked(folder):

@@ -17,6 +17,7 @@ from pump.records import FORMAT, TYPES, RecordLog
 from pump.signature import sha256_hex
 from pump.units import USTEPS_PER_REV
 from pump.vault import LIBRARY, PEOPLE, Vault
+from pump.waiting import SEEN_MS
 
 SERIAL = "CB-0001"
 BORN_S = 1_000  # when the log-ons of _vectors are good
@@ -178,7 +179,9 @@ class Rig:
     # -- fingers
 
     def press(self, key, ms):
-        """A key is held so long."""
+        """A key is held so long, by somebody who has seen what the display asks."""
+        if self.core.waiting.kind:
+            self.run(SEEN_MS)
         clock = self.core.clock
         self.pump.edge(key, 0, clock.s, clock.ms)
         self.run(ms)
@@ -199,7 +202,7 @@ class Rig:
     def line(self, request):
         """The next line of this connection with `request` (dict) in it."""
         self._number += 1
-        return line.seal(self._number, json.dumps(request).encode())
+        return line.seal(self._number, body_of(request).encode())
 
     def request(self, method, params=None, auth=None, id=None):
         """A request as a dict, with the next id unless it is given."""
@@ -295,6 +298,12 @@ class Rig:
     def noted(self, name):
         """The payloads of the records of a name."""
         return [payload for found, payload in self.records() if found == name]
+
+
+def body_of(request):
+    """A request (dict) as text. In a host's order, the auth last: a dict of MicroPython has none."""
+    keys = [key for key in ("jsonrpc", "id", "method", "params", "auth") if key in request]
+    return "{" + ",".join('"%s":%s' % (key, json.dumps(request[key])) for key in keys) + "}"
 
 
 def code_of(said):

@@ -5,6 +5,8 @@ import json
 import _vectors
 from _rig import SIGNED_ORDER, SIGNED_RX, Rig, code_of
 from pump import line
+from pump.protocol import NO_MEMORY
+from pump.request import Request
 from pump.signature import sha256_hex
 
 
@@ -182,6 +184,82 @@ def test_the_first_people_whose_answer_was_lost():
     assert code_of(rig.ask("document.commit", id=41)) == "session_none"
 
 
+# What is remembered
+
+
+def test_of_long_answers_fewer_are_kept():
+    """COM-04, SEC-10: all that is kept has 4 kB; the newest that fits in is always there."""
+    rig = Rig()
+    methods = rig.server._methods
+    for size, kept in ((100, 4), (1_300, 3), (3_000, 1), (5_000, 0)):
+        rig.reconnect()
+        methods.commands["access.challenge"] = ((), lambda params: {"challenge": "x" * size})
+        said = [rig.ask("access.challenge", id=id) for id in range(41, 51)]
+        again = [rig.ask("access.challenge", id=id) for id in range(41, 51)]
+        assert [code_of(one) for one in again] == ["id_done"] * (10 - kept) + [None] * kept, size
+        assert again[10 - kept :] == said[10 - kept :]
+
+
+def test_the_answer_to_a_prescription_is_kept():
+    """COM-04: also to the longest there is."""
+    rig = Rig()
+    rig.log_on("okafor")
+    said = rig.server.answer(rig.line(rig.request("rx.load", SIGNED_RX, rig.auth(), 40)))
+    assert 500 < len(said) < 1_500
+    again = rig.server.answer(rig.line(rig.request("rx.load", SIGNED_RX, rig.auth(), 40)))
+    assert line.unseal(again)[1] == line.unseal(said)[1]
+
+
+def test_what_anybody_sends_takes_no_memory_for_good():
+    """SEC-10: 11 lines like these once took all of it."""
+    rig = Rig()
+    for id in range(1, 33):
+        rig.ask("access.challenge", {"person": 1}, id="%032d" % id)
+    held = sizes_of(rig)
+    for id in range(1_000, 1_040):
+        rig.ask("access.challenge", {"person": "x" * 5_600}, id="%032d" % id)
+        rig.ask("document.begin", {"kind": "x" * 5_600}, id="%032d" % id)
+        rig.ask("access.challenge", {"person": 1}, id="x" * 5_600)
+    assert held < 4_000 and sizes_of(rig) < 4_000
+
+
+def sizes_of(rig):
+    """Bytes of the ids and answers that are remembered."""
+    return sum(len(done[0] or "") + len(done[2] or b"") for done in rig.server._replies._done)
+
+
+def test_the_same_request_is_known_by_its_bytes():
+    """COM-04: all but the auth, which comes last; with it or without."""
+    body = b'{"id":40,"method":"therapy.stop","params":{}'
+    digests = [Request(body + rest).digest() for rest in (b"}", b',"auth":"a.1.b"}', b', "auth": "c.22.d"}')]
+    assert digests[0] == digests[1] == digests[2]
+    assert Request(body[:-1] + b'"auth":1}}').digest() != digests[0]
+    inside = b'{"id":40,"method":"auth","params":{"auth":"auth","x":"\\"auth\\":\\"a.1.b\\"}"}'
+    assert Request(inside + b"}").digest() == Request(inside + b',"auth":"a.1.b"}').digest()
+
+
+def test_the_auth_is_the_last_member():
+    """COM-04, SEC-08: elsewhere it is no request, and nothing is done."""
+    rig = Rig()
+    rig.log_on("okafor")
+    auth = rig.auth().encode()
+    for body in (
+        b'{"auth":"%s","id":90,"method":"therapy.stop","params":{}}',
+        b'{"id":90,"method":"therapy.stop","auth":"%s","params":{}}',
+        b'{"id":90,"auth":"%s","method":"therapy.stop"}',
+        b'{"id":90,"method":"therapy.stop","auth":"%s","x":{"auth":"%s"}}',
+        b'{"id":90,"method":"therapy.stop","auth":["%s"]}',
+        b'{"id":90,"method":"therapy.stop","auth":1}',
+    ):
+        rig._number += 1
+        said = rig.server.answer(line.seal(rig._number, body.replace(b"%s", auth)))
+        assert code_of(json.loads(line.unseal(said)[1])) == "request_form", body
+    assert rig.noted("command") == []
+    rig._number += 1
+    good = b'{"id":90,"method":"therapy.stop","params":{},"auth":"%s"}'
+    assert b"result" in rig.server.answer(line.seal(rig._number, good.replace(b"%s", auth)))
+
+
 # Work in pieces
 
 
@@ -266,7 +344,7 @@ def test_a_piece_of_a_document_that_is_sent_again():
 # What goes wrong inside
 
 
-def no_memory(params):
+def no_memory(*args):
     raise MemoryError
 
 
@@ -288,6 +366,52 @@ def test_no_memory_is_a_refusal():
         assert code_of(said) == "memory" and not rig.server.busy
         assert rig.tell("clock.set", {"utc_s": 1_700_000_000}, id=id) == said
         assert "result" in rig.tell("therapy.pause", id=id + 1)
+
+
+def test_no_memory_anywhere():
+    """SEC-10, COM-04: wherever it ends, there is an answer, nothing is raised, and no command is done twice."""
+    rig = Rig()
+    rig.log_on("okafor")
+    server, access = rig.server, rig.access
+    for holder, name in (
+        (server._order, "take"), (server._replies, "find"), (server._replies, "begin"), (access, "check"),
+        (server, "_dispatch"), (rig.core.diary, "note"), (server, "_refuse"),
+    ):  # fmt: skip
+        setattr(holder, name, no_memory)
+        said = rig.server.answer(rig.line(rig.request("clock.set", {"utc_s": 1}, rig.auth())))
+        delattr(holder, name)
+        assert b'"code": "memory"' in said and not server.busy, name
+    assert "result" in rig.tell("therapy.pause")
+
+
+def test_no_memory_for_an_answer():
+    """SEC-10, COM-04: what was done stays done; the host is told so when it asks again, and is answered with a text
+    that was made before."""
+    rig = Rig()
+    rig.log_on("okafor")
+    for method, params in (("therapy.stop", {}), ("rx.load", SIGNED_RX)):
+        rig.server._sealed = no_memory
+        said = rig.server.answer(rig.line(rig.request(method, params, rig.auth(), 40)))
+        assert said == NO_MEMORY and not rig.server.busy
+        del rig.server._sealed
+        assert code_of(rig.tell(method, params, id=40)) == "id_done"
+        rig.server._replies.forget()
+    assert len(rig.noted("rx_end")) == 1 and rig.pump.intake.staged is not None
+
+
+def test_no_memory_for_an_answer_until_it_is_swept():
+    """SEC-10, COM-04: the answer is then that of what was done, not a refusal."""
+    rig = Rig()
+    rig.log_on("okafor")
+    sealed, tries = rig.server._sealed, []
+
+    def second_time(reply):
+        tries.append(reply)
+        return sealed(reply) if len(tries) == 2 else no_memory()
+
+    rig.server._sealed = second_time
+    assert rig.tell("therapy.stop", id=40)["result"] == {"state": "stopped"}
+    assert len(tries) == 2
 
 
 def test_a_command_has_an_id():

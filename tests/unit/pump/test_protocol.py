@@ -10,6 +10,7 @@ from pump.access import CLINICIAN, SERVICE
 from pump.core import INFUSING, PRIMING, STOPPED
 from pump.methods import MAX_RECORDS
 from pump.protocol import MAX_LINE
+from pump.signature import sha256_hex
 
 # All that can be said over the link, and who may say it.
 QUESTIONS = ("hello", "state", "rx.read", "records.read")
@@ -101,7 +102,7 @@ def test_what_is_no_request():
     number = 100
     for body, code, word in (
         (b"", -32700, "line_json"), (b"{", -32700, "line_json"), (b"\xff\xfe", -32700, "line_json"),
-        (b'{"method":"state"', -32700, "line_json"), (b"[" * 5_000, -32700, "line_json"),
+        (b'{"method":"state"', -32700, "line_json"), (b"[" * 8, -32700, "line_json"),
         (b"[]", -32600, "request_form"), (b"1", -32600, "request_form"), (b'"state"', -32600, "request_form"),
         (b"null", -32600, "request_form"), (b"{}", -32600, "request_form"),
         (b'{"method":1,"id":%d}', -32600, "request_form"), (b'{"method":null,"id":%d}', -32600, "request_form"),
@@ -178,6 +179,93 @@ def test_records_from_anywhere():
     for first, most, found in ((0, 1, 1), (0, 48, count), (-5, 48, count), (count, 5, 0), (10**12, 5, 0), (0, -1, 1)):
         said = rig.ask("records.read", {"from": first, "max": most})["result"]
         assert said["count"] == found, (first, most)
+
+
+# What no request has
+
+PRIME = b'{"jsonrpc":"2.0","id":%d,"method":"prime","params":{"a":%s}}'
+MORE_THAN_THERE_IS = (
+    b"[" * 400 + b"]" * 400,
+    b'{"a":' * 400 + b"1" + b"}" * 400,
+    b"9" * 5_800,
+    b"1." + b"0" * 5_800,
+    b"[" + b"1," * 2_800 + b"1]",
+    b" " * 5_800,
+    b"[" + b'"",' * 1_900 + b"1]",
+    b"[1,2,3,4,5,6,7,8,9],[[[[[[[[1]]]]]]]]",
+    b'"\\u","b":"' + b"9" * 5_700 + b'"',  # MicroPython reads the quote as one of four digits: the digits stand bare
+    b'"\\\\","b":' + b"9" * 5_700,
+)
+
+
+def test_what_no_request_has_is_refused_before_it_is_read():
+    """SEC-10: nested, long numbers, long lists: of anybody, at once, and nothing is raised; nested ones raised once."""
+    rig = Rig()
+    before = left_alone(rig)
+    for number, what in enumerate(MORE_THAN_THERE_IS, 1):
+        said = answer(rig, line.seal(number, PRIME % (number, what)))
+        assert (said["id"], said["error"]["code"], code_of(said)) == (None, -32600, "request_limits"), what[:20]
+        assert len(said["error"]["message"]) < 150
+    assert left_alone(rig) == before
+
+
+def test_what_stands_in_texts_has_no_such_limits():
+    """RX-01: a document is full of brackets, quotes and digits; a signature of digits."""
+    rig = Rig()
+    for text in ("[" * 5_000, "9" * 5_800, '"' * 2_900, "\\" * 2_900, '\\"' * 1_400, "{}[]" * 1_400):
+        assert code_of(rig.ask("provision.load", {"block": text})) == "provisioning_done"
+    rig.log_on("okafor")
+    assert "result" in rig.tell("rx.load", SIGNED_RX)
+
+
+def test_a_number_that_is_short_enough_to_be_read():
+    """SEC-10: 200 digits are refused where they are looked at, and not repeated."""
+    rig = Rig()
+    rig.log_on("okafor")
+    for method, params in (("clock.set", {"utc_s": int("9" * 200)}), ("reservoir.refill", dict(REFILL, fill_ul=10**190))):
+        said = rig.tell(method, params)
+        assert "error" in said and len(said["error"]["message"]) < 200, method
+
+
+def test_an_id_is_short():
+    """SEC-10, COM-04: it is remembered."""
+    rig = Rig()
+    for id in (1, (1 << 30) - 1, "a", "~" * 32, "1 2"):
+        assert rig.ask("state", id=id)["id"] == id
+    for id in (0, -1, 1 << 30, 1 << 70, "", "x" * 33, "x" * 5_700, "\n", "\x7f", [1], {}, 1.5, True):
+        said = rig.ask("state", id=id)
+        assert said["id"] is None and code_of(said) in ("request_form", "request_limits"), id
+
+
+def test_an_answer_repeats_little_of_what_was_sent():
+    """SEC-10: neither of a method, nor of a parameter, nor of who is said to have signed."""
+    long = "x" * 5_000
+    rig = Rig()
+    rig.log_on("lind")
+    document = {"kind": "library", "length": 10, "sha256": "0" * 64, "signature": "0" * 768}
+    lines = [
+        rig.request(long),
+        rig.request("document.begin", dict(document, kind=long), rig.auth()),
+        rig.request("document.begin", dict(document, length=10**200), rig.auth()),
+        rig.request("therapy.pause", {}, long),
+        rig.request("therapy.pause", {}, long[:20] + ".1." + "0" * 64),
+    ]
+    for request in lines:
+        said = rig.server.answer(rig.line(request))
+        assert b"error" in said and len(said) < 600, said[:200]
+    rig = Rig()
+    rig.log_on("okafor")
+    for params in ({"document": _vectors.RX, "signatures": {long: 1}}, dict(REFILL, drug=long)):
+        said = rig.server.answer(rig.line(rig.request("rx.load" if "document" in params else "reservoir.refill",
+                                                      params, rig.auth())))  # fmt: skip
+        assert b"error" in said and len(said) < 600, said[:200]
+
+
+def test_an_answer_that_would_be_longer_than_a_line_is_refused():
+    """COM-01: the host would never hear it; it is told to ask for less."""
+    rig = Rig()
+    rig.server._methods.questions["state"] = lambda params: {"text": "x" * MAX_LINE}
+    assert code_of(rig.ask("state")) == "memory"
 
 
 # Who may say what
@@ -410,6 +498,17 @@ def test_hello():
     assert (told["self_test"], told["boot"], told["mono_s"], told["mono_ms"]) == ("passed", 1, 1_000, 0)
     told = Rig(None, people=None).ask("hello")["result"]
     assert (told["serial"], told["bench"], told["people"], told["authority"]) == (None, False, None, None)
+
+
+def test_hello_knows_whose_the_pump_is_also_after_that_has_changed():
+    """COM-01, SEC-06: the fingerprint is made once for each owner."""
+    rig = Rig(None, people=None)
+    assert rig.ask("hello")["result"]["authority"] is None
+    rig.ask("provision.load", {"block": block_text()})
+    rig.hold_start()
+    first = rig.ask("hello")["result"]
+    assert first["authority"] == sha256_hex(_vectors.AUTHORITY.encode())[:16] and first["serial"] == "CB-0001"
+    assert rig.ask("hello")["result"]["authority"] == first["authority"]
 
 
 # Anything at all

@@ -1,6 +1,8 @@
 """What the display says: plain figures that cannot be misread."""
 
+import _vectors
 from _rig import ABOUT, SERIAL, SIGNED_ORDER, SIGNED_RX, Rig, block_text
+from pump import alarms, provisioning
 from pump.screen import NAMES, WIDTH, Screen, dose, flow, span
 
 
@@ -59,10 +61,11 @@ def said(screen):
 
 
 def test_whatever_waits_for_a_finger_is_on_the_display():
-    """SEC-07, H42: who holds the key sees what he confirms, and where he finds it on the host's screen."""
+    """SEC-07, H42, RX-01: who holds the key sees what he confirms, every value of it, and an alarm that stands."""
     rig = Rig(None, people=None)
-    staged = rig.ask("provision.load", {"block": block_text()})["result"]
-    assert "|" + SERIAL + "|hold START " + staged["hash"][:4] in said(Screen(rig.pump, ABOUT))
+    rig.ask("provision.load", {"block": block_text()})
+    owner = provisioning.fingerprint(int(_vectors.AUTHORITY, 16))
+    assert "|PUMP AND OWNER|" + SERIAL + "||authority|" + owner + "||hold START" in said(Screen(rig.pump, ABOUT))
     rig.hold_start()
     assert "START" not in said(Screen(rig.pump, ABOUT))
     rig = Rig()
@@ -70,13 +73,18 @@ def test_whatever_waits_for_a_finger_is_on_the_display():
     screen = Screen(rig.pump, ABOUT)
     assert "START" not in said(screen)
     loaded = rig.tell("rx.load", SIGNED_RX)["result"]
-    assert "hold START " + loaded["hash"][:4] in said(screen)
+    rows = "|MORPHINE|200 mcg/mL|IT cisternal|200 mcg/day|20 mcg / 60 min|24h 320 mcg|hold START " + loaded["hash"][:4]
+    assert said(screen) == "STOPPED    BENCH" + rows
+    rig.core.alarms.raise_(alarms.RESERVOIR_LOW)
+    assert said(screen) == "!reservoir_low" + rows
+    rig.core.alarms.condition_gone(alarms.RESERVOIR_LOW)
+    assert said(screen) == "STOPPED    BENCH" + rows
     rig.hold_start()
     rig.core.primed = True
     rig.start()
     assert "START" not in said(screen)
     rig.tell("bolus.clinician", SIGNED_ORDER)
-    assert "START: 50 mcg" in said(screen)
+    assert "|CLINICIAN BOLUS|50 mcg|over 10 min||||press START" in said(screen)
     rig.start()
     assert "START" not in said(screen)
 
