@@ -20,6 +20,8 @@ MORE_MS = 1  # after a request there may be another
 RTC_EVERY_S = 60
 HEAP_EVERY_S = 3_600
 SCREEN_EVERY_S = 10  # totals and times; what happens is shown at once
+ROWS = 8
+ROW_MS = 5  # a row of the display takes 3 ms on its bus
 PRESSURE_READY_MS = 6  # a conversion takes 5 ms [ABP2 data sheet]
 
 
@@ -42,6 +44,8 @@ class Loop:
         self._rtc_read_s = 0
         self._shown_s = -SCREEN_EVERY_S
         self._shown_record = self._shown_changes = -1
+        self._rows = None
+        self._undrawn = False  # some of _rows are not on the glass yet
         about = self._about()
         self.screen = Screen(self.pump, about)
         self._server = Server(self.pump, about, lambda: self._heap_used)
@@ -61,7 +65,8 @@ class Loop:
         """Self-test, then what FRAM holds; ends in `stopped` or `alarm`."""
         board = self._board
         board.watchdog.feed()
-        self._show(self.screen.notice())
+        self._rows = self.screen.notice()
+        self._draw(ROWS)
         failed = -1
         for number, (_, ok) in enumerate(board.prove()):
             if not ok and failed < 0:
@@ -114,10 +119,12 @@ class Loop:
             left_ms = self.pump.step()
             self._due = time.ticks_add(self._ticks, left_ms)
             self._signal()
+        if self._undrawn and left_ms >= ROW_MS:
+            self._draw(1)  # a row at a time, and only while nothing is due: what is granted next is not held up
         if self.pump.wants_boot_loader:
             self._make_way()
             return MORE_MS
-        return min(left_ms, MORE_MS) if served else left_ms
+        return min(left_ms, MORE_MS) if served or self._undrawn else left_ms
 
     def _tell_time(self):
         now = time.ticks_ms()
@@ -201,7 +208,7 @@ class Loop:
         if new or core.clock.s - self._shown_s >= SCREEN_EVERY_S:
             self._shown_record, self._shown_changes, self._shown_s = recorded, changes, core.clock.s
             self._show_alarms()
-            self._show(self.screen.rows())
+            self._rows, self._undrawn = self.screen.rows(), True
         elif core.alarms.top() >= 0:
             self._show_alarms()  # a pause of the sound ends by time alone
         if core.clock.s - self._rtc_read_s >= RTC_EVERY_S:
@@ -218,12 +225,13 @@ class Loop:
         self._heap_s = self.pump.core.clock.s
         self._heap_used = gc.mem_alloc()
 
-    def _show(self, rows):
+    def _draw(self, most):
         """A display that does not answer is no reason to stop; it starts anew when it does."""
         try:
-            self._board.display.show(rows)
+            self._undrawn = not self._board.display.show(self._rows, most)
         except OSError:
             self._board.display.invalidate()
+            self._undrawn = False
 
     def _show_alarms(self):
         board, core = self._board, self.pump.core

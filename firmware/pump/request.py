@@ -19,7 +19,7 @@ MAX_ID_LENGTH = const(32)
 _LIMITS = "a request has at most %d texts, none with \\u, and outside them at most %d characters and %d brackets" % (
     MAX_TEXTS, MAX_BARE, MAX_BRACKETS,
 )  # fmt: skip
-_ID = "an id is an integer from 1 to %d, or a text of 1 to %d printable ASCII characters" % (MAX_ID, MAX_ID_LENGTH)
+_ID = "an id is an integer from 1 to 1073741823, or a text of 1 to 32 printable ASCII characters"
 
 
 class Request:

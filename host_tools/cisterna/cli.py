@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +18,7 @@ from cisterna.link import ward
 from cisterna.pharmacy import commands as pharmacy_commands
 
 if TYPE_CHECKING:
-    from cisterna.sim.runner import Outcome, Progress
+    from cisterna.sim.runner import Outcome
     from cisterna.sim.schema import Scenario
 
 EXPECTATION_FAILED = 1
@@ -172,8 +172,8 @@ def _run(scenario: "Scenario", target: str, every_s: float | None) -> "Outcome":
 
 
 @contextlib.contextmanager
-def progress_bar(title: str) -> "Iterator[Progress | None]":
-    """A bar on the terminal, on standard error; nothing in a pipe."""
+def progress_bar(title: str) -> "Iterator[Callable[..., None] | None]":
+    """A bar on the terminal, on standard error; nothing in a pipe. It takes the part that is done, and a new title."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -188,7 +188,7 @@ def progress_bar(title: str) -> "Iterator[Progress | None]":
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=1.0)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda done, title=None: bar.update(task, completed=done, description=title)
 
 
 def _write(outcome: "Outcome", scenario: "Scenario", trace: Path | None, log: Path | None, plot: Path | None) -> None:

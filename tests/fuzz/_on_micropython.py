@@ -99,11 +99,16 @@ def excess(dice, bodies):
         return bodies[dice.below(len(bodies))]
     else:
         what = b'"' + b"x" * size + b'"'
-    place = (b'{"id":%s,"method":"prime"}', b'{"id":1,"method":%s}', b'{"id":1,"method":"prime","params":%s}',
-             b'{"id":1,"method":"access.challenge","params":{"person":%s}}',
-             b'{"id":1,"method":"document.begin","params":{"kind":%s,"length":1}}',
-             b'{"id":1,"method":"therapy.pause","params":{},"auth":%s}', b"%s")[dice.below(7)]  # fmt: skip
-    return place.replace(b"%s", what)
+    place = (
+        b'{"id":%s,"method":"prime"}',
+        b'{"id":"%d","method":%s}',
+        b'{"id":"%d","method":"prime","params":%s}',
+        b'{"id":"%d","method":"access.challenge","params":{"person":%s}}',
+        b'{"id":"%d","method":"document.begin","params":{"kind":%s,"length":1}}',
+        b'{"id":"%d","method":"therapy.pause","params":{},"auth":%s}',
+        b"%s",
+    )[dice.below(7)]
+    return place.replace(b"%d", b"%032d" % dice.below(1 << 20)).replace(b"%s", what)
 
 
 def fuzz_excess(world, loop, bodies, count, dice):

@@ -13,11 +13,12 @@ import tty
 
 import pytest
 from cisterna import paths
+from cisterna.link import procedures
 from cisterna.link.client import Requests
 from cisterna.link.pump import Pump
 from cisterna.link.records import Chain
 from cisterna.link.transport import SerialTransport
-from cisterna.pharmacy import documents, files, keys, rx_files
+from cisterna.pharmacy import documents, files, keys, order_files, rx_files
 from hil.live import SERIAL, LivePump, clinic, provisioning, until
 
 
@@ -29,6 +30,7 @@ def pump(tmp_path):
 
 
 ACK = 4  # of the key records
+READ_S = 0.6  # before a hand does what a display says
 AS_CLINICIAN = ("--by", "clinician", "--key", "bench:clinician")
 AS_SERVICE = ("--by", "service", "--key", "bench:service")
 
@@ -73,7 +75,7 @@ def test_time_goes_on_as_on_the_wall(pump):
 def test_watch_goes_on_through_a_pump_that_is_restarted(tmp_path):
     """A lost link is shown, comes back by itself, and Ctrl-C is no failure."""
     pump = LivePump(tmp_path, "--bench", "--state", str(tmp_path / "state"))
-    watch = pump.start("watch", "unix:", "--every", "0.1", "--json")
+    watch = pump.start("watch", "unix:", "--every", "1", "--json")
     looks = (json.loads(line) for line in watch.stdout)
     first = next(looks)
     pump.cut_power()
@@ -115,7 +117,7 @@ def test_watch_on_a_terminal_is_a_page(pump):
     seen = b""
     pid, master = pty.fork()
     if pid == 0:
-        os.execve(sys.executable, [sys.executable, "-m", "cisterna", "watch", pump.link, "--every", "0.2"],
+        os.execve(sys.executable, [sys.executable, "-m", "cisterna", "watch", pump.link, "--every", "1"],
                   {**pump.environment, "TERM": "xterm"})  # fmt: skip
     until_s = time.monotonic() + 20
     while seen.count(b"STOPPED") < 3 and time.monotonic() < until_s:
@@ -161,12 +163,32 @@ def test_a_pump_that_was_killed_is_passed_over(pump, tmp_path):
 
 def test_one_program_at_a_time(pump):
     """Two that talk at once would end each other's log-on."""
+    with SerialTransport(pump.link):
+        ran = pump.cisterna("status", pump.link)
+    assert ran.returncode == 2 and "another program has it open" in ran.stderr and "STOP" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_a_port_that_somebody_lets_go_soon_is_waited_for(pump):
+    with SerialTransport(pump.link):
+        status = pump.start("status", pump.link)
+        time.sleep(2)
+        assert status.poll() is None
+    printed, complained = status.communicate(timeout=20)
+    assert status.returncode == 0 and "STOPPED" in printed, complained
+
+
+def test_who_watches_keeps_nobody_from_the_pump(pump):
+    """Between its looks the line is anybody's, and it loses none by that."""
     watch = pump.start("watch", pump.link, "--json")
-    watch.stdout.readline()
-    ran = pump.cisterna("status", pump.link)
+    looks = (json.loads(line) for line in watch.stdout)
+    next(looks)
+    for _ in range(3):
+        pump.done("pause", pump.link, *AS_CLINICIAN)
+    seen = [next(looks) for _ in range(3)]
     watch.kill()
     watch.communicate()
-    assert ran.returncode == 2 and "another program has it open" in ran.stderr
+    assert [look["lost"] for look in seen] == [None] * 3
 
 
 def test_two_emulated_pumps_do_not_share_a_state_file(tmp_path):
@@ -192,6 +214,7 @@ def test_a_new_pump_is_provisioned_by_a_finger_on_it(tmp_path):
     assert SERIAL in told and "hold START" in told
     rows = until(lambda: [row for row in pump.display() if row.startswith("hold START ")])
     assert rows[0] in told and SERIAL in pump.display()
+    time.sleep(READ_S)
     pump.say("press start 2.5")
     printed, complained = work.communicate(timeout=60)
     assert work.returncode == 0, complained
@@ -212,6 +235,7 @@ def test_a_prescription_is_read_back_and_confirmed_at_the_pump(pump, tmp_path):
     work = pump.start("rx", "load", "unix:", path, *AS_CLINICIAN)
     told = work.stderr.readline()
     assert "hold START" in told
+    time.sleep(READ_S)
     pump.say("press start 2.5")
     printed, complained = work.communicate(timeout=60)
     assert work.returncode == 0, complained
@@ -219,6 +243,64 @@ def test_a_prescription_is_read_back_and_confirmed_at_the_pump(pump, tmp_path):
     state = pump.status()["state"]
     assert state["rx"] in printed and state["staged"] is None
     assert pump.status()["hello"]["session"] is None
+
+
+def test_who_waits_for_a_finger_keeps_nobody_from_the_pump(pump, tmp_path):
+    """Nobody is logged on while it waits; another command comes and goes, and the finger is seen all the same."""
+    work = pump.start("rx", "load", "unix:", prescription(tmp_path / "x.rx"), *AS_CLINICIAN)
+    assert "press STOP" in work.stderr.readline()
+    for _ in range(2):
+        said = pump.status()
+        assert said["hello"]["session"] is None and said["state"]["staged"] is not None
+    assert "stopped" in pump.done("pause", "unix:", *AS_CLINICIAN)
+    pump.say("press start 2.5")
+    printed, complained = work.communicate(timeout=60)
+    assert work.returncode == 0 and "is in force" in printed, complained
+
+
+def order(pump: LivePump, path) -> str:
+    """Path of an order of 20 ug that the prescriber has signed."""
+    with Pump(SerialTransport(pump.link)) as line:
+        line.connect()
+        text = documents.clinician_bolus(**procedures.addressed(line), ug=20, over_s=600)
+    signed = order_files.add_signature(order_files.new(text), "prescriber", keys.bench_keys().prescriber)
+    files.write(path, signed.model_dump(), replace=True)
+    return str(path)
+
+
+@pytest.mark.parametrize("end", ["Ctrl-C", "power"])
+def test_who_leaves_while_something_waits_is_told(tmp_path, end):
+    """What a finger would still do, for how long, and how to end that."""
+    pump = LivePump(tmp_path, "--bench", "--serial", SERIAL, "--speed", "10", "--state", str(tmp_path / "state"))
+
+    def left(command: list[str], said: str) -> None:
+        work = pump.start(*command, *AS_CLINICIAN)
+        assert work.stderr.readline().startswith("at the pump: ")
+        if end == "power":
+            pump.cut_power()
+        else:
+            time.sleep(READ_S)
+            work.send_signal(signal.SIGINT)
+        _, complained = work.communicate(timeout=60)
+        told, *why = complained.splitlines()
+        assert said in told and told.endswith("; STOP ends that")
+        assert work.returncode == 70 and "may or may not" in why[0] if end == "power" else work.returncode == 130
+        if end == "power":
+            pump.switch_on()
+
+    path = prescription(tmp_path / "x.rx")
+    left(["rx", "load", pump.link, path], "up to 3 min: START held confirms it")
+    if end == "power":
+        pump.end()
+        return
+    assert pump.status()["state"]["staged"] is not None
+    pump.say("press stop")
+    until(lambda: pump.status()["state"]["staged"] is None)
+    infusing(pump, path)
+    left(["bolus", "load", pump.link, order(pump, tmp_path / "x.order")], "up to 60 s: START gives the bolus")
+    pump.say("press start")
+    until(lambda: pump.status()["state"]["state"] == "bolus")
+    pump.end()
 
 
 @pytest.mark.parametrize(
@@ -236,12 +318,14 @@ def infusing(pump: LivePump, path: str) -> dict:
     """Loads, fills the line and starts, with a clinician's fingers. The state then."""
     work = pump.start("rx", "load", "unix:", path, *AS_CLINICIAN)
     work.stderr.readline()
+    time.sleep(READ_S)
     pump.say("press start 2.5")
     assert work.wait(60) == 0
     work.communicate()
     with Pump(SerialTransport(pump.link)) as line:
         with line.logged_on("clinician", keys.bench_keys().clinician, "clinician"):
             line.command("prime", {"disconnected": True})
+            time.sleep(READ_S)
             pump.say("press start")
             until(lambda: line.state()["state"] == "priming")
         until(lambda: line.state()["primed"] and line.state()["state"] == "stopped")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from cisterna.flash.journal import Flashing, Journal
 
 CHECK_FAILED = 1
+UNCHECKED = "unchecked"
 SAID = {
     "check": "asking the pump",
     "enter": "sending the pump into its boot loader",
@@ -59,7 +59,7 @@ def flash(
     The pump must be stopped, without a prescription that START would resume. Whatever interrupts it, run the same
     command again: a board with half an image starts nothing and waits for the whole one.
     """
-    from cisterna.cli import errors_as_lines
+    from cisterna.cli import errors_as_lines, progress_bar
 
     with errors_as_lines(), contextlib.ExitStack() as stack:
         from cisterna.errors import CisternaError
@@ -79,10 +79,15 @@ def flash(
         if key is not None:
             secret = passphrase.source(passphrase_file)
             desk.signer = stack.enter_context(signers.opened(key, secret, module))
+        if new and authority is None:
+            typer.echo("nobody has checked who signed this image: name its authority with --authority", err=True)
         if not yes:
-            _confirm(desk)
+            _confirm(desk, typed=UNCHECKED if new and authority is None else None)
         try:
-            with _told(desk):
+            with progress_bar("") as progress:
+                if progress:
+                    desk.stage = lambda name: progress(0.0, SAID[name])
+                    desk.progress = progress
                 done, record = flashing.flash(desk, new)
         except KeyboardInterrupt:
             raise flashing.FlashBroken("interrupted; run the same command again: it goes on where it can") from None
@@ -127,33 +132,24 @@ def _connector(address: str):
     return lambda: addresses.open_pump(address)
 
 
-def _confirm(desk: Desk) -> None:
-    """The person at the terminal says yes to what is about to happen; without a terminal --yes is needed."""
+def _confirm(desk: Desk, typed: str | None) -> None:
+    """The person at the terminal says yes to what is about to happen; without a terminal --yes is needed.
+
+    typed: the word that is wanted where a mere yes will not do.
+    """
     from cisterna.errors import CisternaError
 
     what = f"build {desk.facts['build']} ({desk.facts['variant']})"
     where = f"the pump at {desk.address}" if desk.address else "the board in its boot loader"
     if not sys.stdin.isatty():
         raise CisternaError(f"{what} onto {where}: nobody to ask; say --yes")
-    if not typer.confirm(f"Put {what} onto {where}?", err=True):
+    asked = f"Put {what} onto {where}?"
+    try:
+        said = typer.prompt(f"{asked} Type: {typed}", err=True) == typed if typed else typer.confirm(asked, err=True)
+    except typer.Abort:
+        said = False
+    if not said:
         raise CisternaError("nothing was done")
-
-
-@contextlib.contextmanager
-def _told(desk: Desk) -> Iterator[None]:
-    """The stage and how much is copied, on a terminal; nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        desk.stage = lambda name: bar.update(task, description=SAID[name])
-        desk.progress = lambda done: bar.update(task, completed=done)
-        yield
 
 
 def _show(done: Flashing, record: Path, as_json: bool) -> None:

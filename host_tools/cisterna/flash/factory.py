@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 from cisterna.errors import LinkError, LinkSilent, OutputError
 from cisterna.flash.flashing import QUIET
 from cisterna.flash.journal import now
+from cisterna.image import sign
 from cisterna.link.client import Requests, unframe
 from cisterna.link.records import Chain
 
 if TYPE_CHECKING:
-    from cisterna.image.sign import Signed
     from cisterna.link.pump import Pump
+    from cisterna.pharmacy.files import SignedFile
 
 QUESTIONS = 200
 ANSWER_S = 2.0
@@ -64,9 +65,9 @@ class Report:
 def examine(
     pump: Pump,
     address: str,
-    signed: Signed | None,
+    signed: SignedFile | None,
     authority: str | None,
-    progress: Callable[[float], None],
+    progress: Callable[[float], None] | None,
     wall_s: Callable[[], float] = time.time,
 ) -> Report:
     """Asks the pump and judges. `signed`: the image it should have; `authority`: whose it should be, modulus hex.
@@ -79,7 +80,7 @@ def examine(
     return Report(now(), address, hello["serial"], hello["build"], checks)
 
 
-def _identity(hello: dict[str, Any], signed: Signed | None, authority: str | None) -> list[Check]:
+def _identity(hello: dict[str, Any], signed: SignedFile | None, authority: str | None) -> list[Check]:
     """Which board, which image, whose."""
     from cisterna.pharmacy.keys import fingerprint
 
@@ -93,7 +94,8 @@ def _identity(hello: dict[str, Any], signed: Signed | None, authority: str | Non
         Check("provisioned: drug library", hello["library"], "any", hello["library"] is not None),
     ]
     if signed is not None:
-        wanted = f"{signed.manifest['build']} of commit {signed.manifest['commit']}"
+        manifest = sign.manifest(signed)
+        wanted = f"{manifest['build']} of commit {manifest['commit']}"
         held = f"{hello['build']} of commit {hello['commit']}"
         checks.append(Check("build: the signed image", held, wanted, held == wanted))
     if authority is not None:
@@ -143,7 +145,7 @@ def _log(pump: Pump, state: dict[str, Any]) -> list[Check]:
     ]
 
 
-def _link(pump: Pump, progress: Callable[[float], None]) -> list[Check]:
+def _link(pump: Pump, progress: Callable[[float], None] | None) -> list[Check]:
     """Questions one by one, none repeated: how many are lost, and how long the others take."""
     transport, requests = pump.transport, Requests()
     requests.new_connection()
@@ -153,7 +155,8 @@ def _link(pump: Pump, progress: Callable[[float], None]) -> list[Check]:
         began_s = transport.now_s()
         if _is_answered(transport, line, request):
             took_ms.append((transport.now_s() - began_s) * 1000)
-        progress((number + 1) / QUESTIONS)
+        if progress:
+            progress((number + 1) / QUESTIONS)
     pump.connect()
     lost = QUESTIONS - len(took_ms)
     middle, worst = (round(median(took_ms), 1), round(max(took_ms), 1)) if took_ms else (None, None)

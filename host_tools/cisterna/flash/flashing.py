@@ -20,7 +20,7 @@ from cisterna.flash import drives
 from cisterna.flash.journal import Flashing, Journal, now
 from cisterna.flash.uf2 import Uf2
 from cisterna.image import sign
-from cisterna.image.sign import Signed
+from cisterna.pharmacy.files import SignedFile
 
 if TYPE_CHECKING:
     from cisterna.pharmacy.keys import Signer
@@ -30,6 +30,7 @@ DRIVE_COMES_S = 30.0  # a desktop may take its time to mount it
 DRIVE_GOES_S = 30.0  # the boot loader writes for 4 s and waits one more
 PUMP_COMES_S = 60.0
 _LOOK_S = 0.2
+_UNSIGNED = "the image is not signed; name its file with --signature (`cisterna image sign` makes it)"
 _OF_HELLO = ("build", "commit", "board", "serial", "bench", "people", "library", "authority", "self_test")
 
 
@@ -66,7 +67,7 @@ class Desk:
     """
 
     image: Uf2
-    signed: Signed | None
+    signed: SignedFile | None
     journal: Journal
     boards: Callable[[], list[Path]]
     connect: Callable[[], Pump] | None = None
@@ -111,7 +112,7 @@ def enter(desk: Desk, flashing: Flashing) -> None:
     with _pump(desk) as pump:
         pump.log_on(desk.by, desk.signer, "service")
         with contextlib.suppress(LinkError):  # the answer may be lost with the pump that leaves; the drive will tell
-            pump.command("image.bootsel", {"document": desk.signed.text, "signature": desk.signed.signature})
+            pump.command("image.bootsel", {"document": desk.signed.document, "signature": desk.signed.signature})
 
 
 def await_drive(desk: Desk, flashing: Flashing) -> None:
@@ -190,7 +191,9 @@ def _fresh(desk: Desk) -> Flashing:
 
 
 def _new(desk: Desk) -> tuple[Flashing, str]:
-    if desk.signed and desk.authority:
+    if desk.authority and desk.signed is None:
+        raise FlashRefused(f"--authority: nothing to check: {_UNSIGNED}")
+    if desk.authority:
         sign.check_signature(desk.signed, desk.authority)
     _only_drive(desk, None, 0)
     return _fresh(desk), "await drive"
@@ -252,11 +255,11 @@ def refuse_busy(said: dict[str, Any]) -> None:
 def refuse_image(desk: Desk, said: dict[str, Any]) -> None:
     """FlashRefused or SignatureWrong unless the pump's authority has signed this image, and it is for such a pump."""
     if desk.signed is None:
-        raise FlashRefused("the image is not signed; name its file with --signature (`cisterna image sign` makes it)")
+        raise FlashRefused(_UNSIGNED)
     if desk.by is None or desk.signer is None:
         raise FlashRefused("a pump is flashed by a person with the role service; name one with --by and --key")
     sign.check_facts(desk.image.path, desk.facts, desk.signed)
-    variant = desk.signed.manifest["variant"]
+    variant = sign.manifest(desk.signed)["variant"]
     if variant != "therapy" and not said["bench"]:
         raise FlashRefused(f"pump {said['serial']}: is no bench pump; the image is {variant}; allowed: therapy")
     if desk.authority is not None:

@@ -34,7 +34,7 @@ def factory(
     as_json: Annotated[bool, typer.Option("--json", help="Print only the report.")] = False,
 ) -> None:
     """Test a finished pump over its link, and write the report that goes with it. It changes nothing on the pump."""
-    from cisterna.cli import errors_as_lines
+    from cisterna.cli import errors_as_lines, progress_bar
 
     with errors_as_lines():
         from cisterna.errors import OutputError
@@ -52,7 +52,7 @@ def factory(
         modulus_hex = signers.public(authority) if authority else None
         if signed and modulus_hex:
             sign.check_signature(signed, modulus_hex)
-        with contextlib.closing(addresses.open_pump(address)) as pump, _progress() as progress:
+        with contextlib.closing(addresses.open_pump(address)) as pump, progress_bar("asking") as progress:
             report = test.examine(pump, address or pump.transport.name, signed, modulus_hex, progress)
         if out is not None:
             test.write(report, out)
@@ -91,20 +91,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
             _console().print(table)
     if not looks.is_well(lines):
         raise typer.Exit(FAILED)
-
-
-@contextlib.contextmanager
-def _progress():
-    """A bar on the terminal; nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("asking", total=1.0)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def _table(*columns: str):

@@ -62,7 +62,7 @@ def show(file: Annotated[Path, typer.Argument(help="An image, a UF2 file.")]) ->
 
 @app.command(
     epilog="Example:  cisterna image sign --variant therapy --key authority.pem --out pump.image   "
-    "Exit status: 0 signed, 2 no such image or key."
+    "Exit status: 0 signed, 2 no such image or key, or an image of uncommitted firmware."
 )
 def sign(
     key: Annotated[str, typer.Option(help="The authority's private key: a PEM file, pkcs11:..., or bench:authority.")],
@@ -70,6 +70,7 @@ def sign(
     variant: Annotated[str, typer.Option(help="Which one of `make image`: therapy or development.")] = "therapy",
     out: Annotated[Path | None, typer.Option(help="Where to; else beside the image, as .image.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    dirty: Annotated[bool, typer.Option("--dirty", help="Sign one of uncommitted firmware, too: for a bench.")] = False,
     passphrase_file: Annotated[Path | None, typer.Option(help="Holds the passphrase or PIN; else it is asked.")] = None,
     module: Annotated[
         str | None, typer.Option(help="The token's PKCS#11 library; else CISTERNA_PKCS11_MODULE.")
@@ -80,14 +81,18 @@ def sign(
 
     with errors_as_lines():
         from cisterna.image import sign as signing
-        from cisterna.pharmacy import passphrase, signers
+        from cisterna.pharmacy import files, passphrase, signers
 
         uf2 = file or _made(variant)
+        path = out or uf2.with_suffix(".image")
+        if not dirty:
+            signing.check_committed(uf2)
+        files.check_new(path, replace=force)
         with signers.opened(key, passphrase.source(passphrase_file), module) as signer:
             signed = signing.sign(uf2, signer)
-        path = out or uf2.with_suffix(".image")
-        signing.write(signed, path, force)
-        print(f"{path}: build {signed.manifest['build']}, {signed.manifest['variant']}, signed")
+        files.write(path, signed.model_dump(), replace=force)
+        manifest = signing.manifest(signed)
+        print(f"{path}: build {manifest['build']}, {manifest['variant']}, signed")
 
 
 @app.command(
@@ -110,7 +115,7 @@ def verify(
         signing.check_file(file, signed)
         modulus_hex = signers.public(authority)
         signing.check_signature(signed, modulus_hex)
-        manifest = signed.manifest
+        manifest = signing.manifest(signed)
         print(
             f"{file}: build {manifest['build']}, commit {manifest['commit']}, {manifest['variant']}, "
             f"signed by authority {keys.fingerprint(modulus_hex)}"

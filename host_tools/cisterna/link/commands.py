@@ -49,10 +49,13 @@ def status(address: MaybeAddress = None, as_json: AsJson = False) -> None:
 @app.command(epilog=f"Example:  cisterna watch unix: --every 5   {STATUS} Ctrl-C ends it, with status 0.")
 def watch(
     address: MaybeAddress = None,
-    every: Annotated[float, typer.Option(metavar="S", help="Seconds from look to look, 0.1 or more.")] = 1.0,
+    every: Annotated[float, typer.Option(metavar="S", help="Seconds from look to look, 1 or more.")] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and look.")] = False,
 ) -> None:
-    """Watch a pump: its state again and again. A link that is lost is shown, and comes back by itself."""
+    """Watch a pump: its state again and again. A link that is lost is shown, and comes back by itself.
+
+    From look to look other commands may talk to the pump.
+    """
     from cisterna.cli import errors_as_lines
 
     with errors_as_lines():
@@ -66,12 +69,21 @@ def watch(
 def log(
     address: Address,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="One JSON object a record and line.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is no log, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read all records of a pump, check their numbers, CRC-32 and hash chain, and write them to a file."""
+    """Read all records of a pump, check their numbers, CRC-32 and hash chain, and write them to a file.
+
+    An older log that is there is replaced once the new one is whole.
+    """
+    from cisterna.cli import errors_as_lines, progress_bar
+
+    with errors_as_lines():
+        from cisterna.link import records
+
+        records.check_path(out, force)
     with _pump(address) as pump:
-        from cisterna.cli import progress_bar
-        from cisterna.link import procedures, records
+        from cisterna.link import procedures
 
         with progress_bar(f"log of {pump.name}") as progress:
             chain = procedures.read_log(pump, progress)
@@ -145,21 +157,21 @@ def rx_load(
         from cisterna.pharmacy import files, rx_files
 
         call = files.read(rx_files.RxFile, file).call()
-    with _pump(address) as pump, _logged_on(pump, by, "clinician", key, passphrase_file, module):
+    with _pump(address) as pump, contextlib.ExitStack() as told:
         from cisterna.link import procedures
         from cisterna.pharmacy import shown
 
-        loaded = procedures.load_prescription(pump, call)
+        with _logged_on(pump, by, "clinician", key, passphrase_file, module):
+            told.enter_context(_told_if_lost("the prescription may still wait, up to 3 min: START held confirms it"))
+            loaded = procedures.load_prescription(pump, call)
         print("\n".join(shown.prescription_lines(loaded.values)))
         print(f"{'hash':<27} {loaded.hash8}")
         print(f"{'soft limits passed':<27} {', '.join(loaded.warnings) or 'none'}")
         print(f"{pump.name} reads back exactly what was signed", flush=True)
-        _tell(f'at the pump: if its display shows the same and "hold START {loaded.hash8[:4]}", hold START for 2 s')
-        try:
-            procedures.wait_confirmed(pump, loaded.hash8)
-        except KeyboardInterrupt:
-            _tell(f"prescription {loaded.hash8} still waits at the pump, up to 3 min: START held there confirms it")
-            raise
+        shows = f'these values and "hold START {loaded.hash8[:4]}"'
+        _tell(f"at the pump: if its display shows {shows}, hold START for 2 s; if not, press STOP")
+        procedures.wait_confirmed(pump, loaded.hash8)
+        told.close()
         first = "" if pump.state()["primed"] else "fill the line (`cisterna prime`), then "
         print(f"{pump.name}: prescription {loaded.hash8} is in force; {first}START at the pump begins it")
 
@@ -306,6 +318,18 @@ def _logged_on(
         raise CisternaError(f"--as held {role}; allowed: clinician, service")
     with signer(key, passphrase_file, module) as own, pump.logged_on(by, own, role):
         yield
+
+
+@contextlib.contextmanager
+def _told_if_lost(said: str) -> Iterator[None]:
+    """Whoever ends a command that waits for a finger, or loses the pump, is told what that finger would still do."""
+    from cisterna.errors import LinkSilent
+
+    try:
+        yield
+    except (KeyboardInterrupt, LinkSilent):
+        _tell(f"at the pump: {said}; STOP ends that")
+        raise
 
 
 def _tell(text: str) -> None:

@@ -1,6 +1,7 @@
 """What people do with a pump over its line, step by step. Nothing here prints or asks: a caller is told how far it is.
 
-Whatever raises a dose ends at the pump: these procedures say what has to be done there, and wait until it was.
+Whatever raises a dose ends at the pump: these procedures say what has to be done there, and wait until it was. While
+they wait nobody is logged on, and from look to look the line is anybody's: it keeps nobody from stopping the pump.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from cisterna.pharmacy import documents
 CONFIRM_S = 190.0  # of the pump's time; it forgets what is not confirmed after 180 s, and not a moment sooner
 FILL_S = 180  # the pump's own time in which START begins to fill the line
 ORDER_S = 60  # ... and in which it gives a clinician's bolus
-LOOK_S = 0.5  # how often it is looked whether the key was held
+LOOK_S = 0.5  # from look to look whether a key was pressed
 BLOCK = 2_048  # bytes of a document in one line
 
-_DO_NOT_HOLD = "do not hold START: the pump forgets what waits after three minutes, or when it is switched off"
+_PRESS_STOP = "do not hold START; press STOP at the pump: it forgets what waits"
 
 Progress = Callable[[float], None]  # told the part that is done, 0 to 1
 Tell = Callable[[str], None]  # told what is done, or what a person has to do now
@@ -121,7 +122,7 @@ def load_prescription(pump: Pump, call: dict[str, Any]) -> Loaded:
     loaded = pump.command("rx.load", call)
     read = pump.readback()
     if not loaded["hash"] == read["hash"] == hash8:
-        said = f"allowed: {hash8}, which was signed; {_DO_NOT_HOLD}"
+        said = f"allowed: {hash8}, which was signed; {_PRESS_STOP}"
         raise ReadBackWrong(f"rx.read: hash held {read['hash']}; {said}")
     expected = _read_back_of(document)
     held = read["values"]
@@ -131,7 +132,7 @@ def load_prescription(pump: Pump, call: dict[str, Any]) -> Loaded:
         if expected.get(key) != held.get(key)
     ]
     if lines:
-        raise ReadBackWrong("\n".join([*lines, _DO_NOT_HOLD]))
+        raise ReadBackWrong("\n".join([*lines, _PRESS_STOP]))
     return Loaded(hash8, expected, read["warnings"])
 
 
@@ -142,27 +143,6 @@ def _read_back_of(document: str) -> dict[str, Any]:
     return {**values, "flow_nl_per_h": flow_nl_per_h}
 
 
-def wait_confirmed(pump: Pump, hash8: str, wait_s: float = CONFIRM_S) -> None:
-    """Wait until START was held at the pump and the prescription is in force. NotConfirmed when it was not.
-
-    LinkUncertain when the pump was lost meanwhile. wait_s: of the pump's time.
-    """
-    began_s: int | None = None
-    while True:
-        try:
-            state = pump.state()
-        except LinkSilent as silent:
-            raise LinkUncertain(f"prescription {hash8}: it may or may not be in force: {silent}", None) from None
-        began_s = state["mono_s"] if began_s is None else began_s
-        if state["rx"] == hash8 and state["staged"] is None:
-            return
-        if state["staged"] != hash8:
-            raise NotConfirmed(f"prescription {hash8}: no longer waits at the pump; load it again")
-        if state["mono_s"] - began_s >= wait_s:
-            raise NotConfirmed(f"prescription {hash8}: START was not held within {wait_s:g} s; load it again")
-        pump.transport.pause(LOOK_S)
-
-
 @contextlib.contextmanager
 def _uncertain(what: str) -> Iterator[None]:
     """A pump that is lost while somebody is at its keys: LinkUncertain, for nobody here knows what came of it."""
@@ -170,6 +150,25 @@ def _uncertain(what: str) -> Iterator[None]:
         yield
     except LinkSilent as silent:
         raise LinkUncertain(f"{what}: {silent}", None) from None
+
+
+def wait_confirmed(pump: Pump, hash8: str, wait_s: float = CONFIRM_S) -> None:
+    """Wait until START was held at the pump and the prescription is in force. NotConfirmed when it was not.
+
+    LinkUncertain when the pump was lost meanwhile. wait_s: of the pump's time.
+    """
+    with _uncertain(f"prescription {hash8}: it may or may not be in force"):
+        began_s: int | None = None
+        while True:
+            state = pump.state()
+            began_s = state["mono_s"] if began_s is None else began_s
+            if state["rx"] == hash8 and state["staged"] is None:
+                return
+            if state["staged"] != hash8:
+                raise NotConfirmed(f"prescription {hash8}: no longer waits at the pump; load it again")
+            if state["mono_s"] - began_s >= wait_s:
+                raise NotConfirmed(f"prescription {hash8}: START was not held within {wait_s:g} s; load it again")
+            pump.rest(LOOK_S)
 
 
 # -- before the therapy
@@ -197,7 +196,7 @@ def wait_filling(pump: Pump, filling: Filling) -> None:
         began_s = state["mono_s"] if began_s is None else began_s
         if state["mono_s"] - began_s > FILL_S:
             raise NotFilled(f"the line: not filled: START was not pressed within {FILL_S} s; prime again")
-        pump.transport.pause(LOOK_S)
+        pump.rest(LOOK_S)
 
 
 @_uncertain("the line: it may or may not be full")
@@ -213,7 +212,7 @@ def wait_filled(pump: Pump, filling: Filling, progress: Progress | None = None) 
             raise NotFilled(f"{said}; prime again for the rest")
         if progress:
             progress(min(1.0, filled_nl / filling.nl))
-        pump.transport.pause(LOOK_S)
+        pump.rest(LOOK_S)
 
 
 def _filled_nl(state: dict[str, Any], filling: Filling) -> int:
@@ -285,7 +284,7 @@ def wait_given(pump: Pump, first: int) -> dict[str, int]:
             raise NotGiven(_not_given(f"now: {outline(state)}"))
         if state["mono_s"] - began["mono_s"] > ORDER_S:
             raise NotGiven(_not_given(f"START was not pressed within {ORDER_S} s"))
-        pump.transport.pause(LOOK_S)
+        pump.rest(LOOK_S)
 
 
 def _records_from(pump: Pump, first: int) -> Chain:
@@ -346,14 +345,14 @@ def provision(pump: Pump, serial: str, block: str, fingerprint: str, tell: Tell,
     hash8 = pump.command("provision.load", {"block": block})["hash"]
     expected = sha256(block.encode("ascii")).hexdigest()[:8]
     if hash8 != expected:
-        raise ReadBackWrong(f"provision.load: hash held {hash8}; allowed: {expected}; {_DO_NOT_HOLD}")
+        raise ReadBackWrong(f"provision.load: hash held {hash8}; allowed: {expected}; {_PRESS_STOP}")
     tell(f"at the pump: if its display shows {serial} and the authority {fingerprint}, hold START for 2 s")
     while not _is_provisioned(hello := pump.ask("hello"), serial, fingerprint, bench):
         if hello["boot"] != before["boot"]:
             raise NotConfirmed(f"{serial}: the pump has started anew and forgotten it; run this again")
         if hello["mono_s"] - before["mono_s"] >= wait_s:
             raise NotConfirmed(f"{serial}: START was not held within {wait_s:g} s; run this again")
-        pump.transport.pause(LOOK_S)
+        pump.rest(LOOK_S)
     pump.connect()  # so that what it says of itself is what it is now
     return True
 

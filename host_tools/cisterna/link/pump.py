@@ -81,6 +81,17 @@ class Pump:
             while self.transport.now_s() < until_s:
                 self.transport.receive(_QUIET_S)
 
+    def rest(self, seconds: float) -> None:
+        """Let others talk to the pump for so long, then begin a new connection: nobody is logged on any more.
+
+        LinkLost when the port cannot be had again, or another pump is at it.
+        """
+        serial = self.hello.get("serial")
+        self.transport.leave(seconds)
+        now = self.connect()["serial"]
+        if serial not in (None, now):
+            raise LinkLost(f"{self.transport.name}: another pump is there now, {now or 'a new one'}; it was {serial}")
+
     def close(self) -> None:
         self.transport.close()
 

@@ -19,6 +19,7 @@ paths.use_firmware()
 from pump import records as layout  # noqa: E402  (the firmware's folder has to be known first)
 
 BLOCK = 48  # records asked for at a time, the most the pump's line holds
+_LONGEST_LINE = 4096  # bytes; no record's is nearly so long
 _FIELDS = struct.Struct(layout.FORMAT)
 
 
@@ -90,16 +91,42 @@ class Chain:
         )
 
 
+def check_path(path: Path, force: bool, option: str = "--out") -> None:
+    """Returns if a log may be written there: nothing but an older log is replaced unless `force`. Else OutputError."""
+    if path.is_file() and not force and not _is_log(path):
+        raise OutputError(
+            f"{option} held {path}, which is there already and is no log of a pump; allowed: a new file, an older log, "
+            "or --force"
+        )
+    if path.is_dir() or not path.parent.is_dir():
+        raise OutputError(f"{option} held {path}; allowed: a file in a folder that exists")
+
+
+def _is_log(path: Path) -> bool:
+    """Whether its first line looks like one of `write_jsonl`; a file without any holds nothing to lose."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline(_LONGEST_LINE)
+        record = json.loads(line) if line else {"seq": 0}
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and "seq" in record
+
+
 def write_jsonl(
     path: Path, records: Iterable[Record], t_s: Callable[[Record], float], option: str = "--log"
 ) -> None:
-    """One JSON object a line; `t_s`: a record's time in the scenario. OutputError if it cannot be written."""
+    """One JSON object a line; `t_s`: a record's time in the scenario. What is there is replaced, by the whole log.
+
+    OutputError if it cannot be written: then what is there stays.
+    """
+    from cisterna.pharmacy import files
+
+    lines = (json.dumps(_as_object(record, t_s(record))).encode("ascii") + b"\n" for record in records)
     try:
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            for record in records:
-                file.write(json.dumps(_as_object(record, t_s(record))) + "\n")
-    except OSError as error:
-        raise OutputError(f"{option} {path}: cannot be written: {error.strerror}") from None
+        files.write_parts(path, lines, replace=True)
+    except OutputError as error:
+        raise OutputError(f"{option} {error}") from None
 
 
 def _as_object(record: Record, t_s: float) -> dict[str, Any]:

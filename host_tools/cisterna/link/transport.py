@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cisterna.bench.target import Target
 
 LONGEST_LINE = 16_384  # bytes; what goes on longer without an end is no line of a pump
+BUSY_S = 3.0  # how long a port that another program has open is waited for: who only looks lets it go soon
+BACK_S = 30.0  # the same for who has let it go himself: the other one may read a whole log
 _LOOK_S = 0.1  # how often a read that waits looks at the clock
 _WRITE_S = 5.0
 
@@ -53,6 +55,10 @@ class Transport(ABC):
         """Let so much time pass."""
 
     @abstractmethod
+    def leave(self, seconds: float) -> None:
+        """Let others have the line for so long, and take it again. LinkLost when it cannot be had."""
+
+    @abstractmethod
     def close(self) -> None:
         """Let go of it. May be called twice."""
 
@@ -71,7 +77,8 @@ class Transport(ABC):
 class SerialTransport(Transport):
     """A serial port, or a pseudo-terminal that stands for one. PortRefused if it cannot be opened.
 
-    It is open to this program alone: two that talk at once would end each other's log-on.
+    It is open to this program alone: two that talk at once would end each other's log-on. One that another program has
+    open is waited for, BUSY_S.
     """
 
     def __init__(self, port: str):
@@ -85,10 +92,18 @@ class SerialTransport(Transport):
         self._port = serial.Serial(baudrate=BAUD, timeout=_LOOK_S, write_timeout=_WRITE_S, exclusive=True)
         self._port.port = port
         self._port.dtr = self._port.rts = False  # these lines reset some boards
-        try:
-            self._port.open()
-        except (OSError, ValueError) as error:
-            raise PortRefused(why_closed(port, error)) from None
+        self._open(BUSY_S)
+
+    def _open(self, wait_s: float) -> None:
+        until_s = self.now_s() + wait_s
+        while True:
+            try:
+                self._port.open()
+                break
+            except (OSError, ValueError) as error:
+                if not is_taken(error) or self.now_s() >= until_s:
+                    raise PortRefused(why_closed(self.name, error)) from None
+            time.sleep(_LOOK_S)
         self._port.reset_input_buffer()
 
     def send(self, line: bytes) -> None:
@@ -128,6 +143,16 @@ class SerialTransport(Transport):
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def leave(self, seconds: float) -> None:
+        self.close()
+        self._heard.clear()
+        self._lines.clear()
+        time.sleep(seconds)
+        try:
+            self._open(BACK_S)
+        except PortRefused as refused:
+            raise LinkLost(str(refused)) from None
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -169,8 +194,17 @@ class TargetTransport(Transport):
     def pause(self, seconds: float) -> None:
         self.target.run_until(self.target.now_ms + round(seconds * 1000))
 
+    def leave(self, seconds: float) -> None:
+        self.pause(seconds)
+
     def close(self) -> None:
         """The target belongs to whoever started it."""
+
+
+def is_taken(error: Exception) -> bool:
+    """Whether that is why a port could not be opened: another program has it."""
+    text = str(error)
+    return "exclusively" in text or "Resource temporarily unavailable" in text or "Access is denied" in text
 
 
 def why_closed(port: str, error: Exception) -> str:
@@ -180,7 +214,9 @@ def why_closed(port: str, error: Exception) -> str:
             return f"port held {port}; there is no such port (`cisterna status` alone finds the only one, or lists all)"
         if not os.access(port, os.R_OK | os.W_OK):
             return f"port held {port}; you may not open it; on Linux, join the group that owns it (often dialout)"
-    text = str(error)
-    if "exclusively" in text or "Resource temporarily unavailable" in text or "Access is denied" in text:
-        return f"port held {port}; another program has it open; end that one first"
-    return f"port held {port}; it cannot be opened as a serial port ({text})"
+    if is_taken(error):
+        return (
+            f"port held {port}; another program has it open; wait until that is done, or end it (`fuser {port}` says "
+            "which it is); what cannot wait is done at the pump: STOP there stops it"
+        )
+    return f"port held {port}; it cannot be opened as a serial port ({error})"

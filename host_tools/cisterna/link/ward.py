@@ -5,13 +5,23 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cisterna.link.commands import STATUS, By, MaybeAddress, Role, _logged_on, _print_json, _pump, _tell
+from cisterna.link.commands import (
+    STATUS,
+    Address,
+    By,
+    MaybeAddress,
+    Role,
+    _logged_on,
+    _print_json,
+    _pump,
+    _tell,
+    _told_if_lost,
+)
 from cisterna.pharmacy.commands import bolus_app
 from cisterna.pharmacy.options import AsJson, Force, Key, Module, Out, PassphraseFile
 
@@ -45,15 +55,16 @@ def prime(
     with _pump(address) as pump:
         from cisterna.link import procedures
 
-        with _logged_on(pump, by, "clinician", key, passphrase_file, module):
-            filling = procedures.make_ready_to_fill(pump)
-        shown = f'"FILL THE LINE" and "{filling.nl // 1000} uL"'
-        _tell(f"at the pump: if its display shows {shown}, press START within 3 min")
-        with _told_at_ctrl_c("the pump still waits, up to 3 min: START there fills the line"):
+        with contextlib.ExitStack() as told:
+            with _logged_on(pump, by, "clinician", key, passphrase_file, module):
+                told.enter_context(_told_if_lost("it may still wait, up to 3 min: START fills the line"))
+                filling = procedures.make_ready_to_fill(pump)
+            shown = f'"FILL THE LINE" and "{filling.nl // 1000} uL"'
+            _tell(f"at the pump: if its display shows {shown}, press START within 3 min")
             procedures.wait_filling(pump, filling)
         _tell(f"{pump.name}: the line fills; STOP at the pump ends it")
         with (
-            _told_at_ctrl_c("the line still fills; STOP at the pump ends it"),
+            _told_if_lost("the line may still fill"),
             progress_bar(f"line of {pump.name}") as progress,
         ):
             state = procedures.wait_filled(pump, filling, progress)
@@ -229,7 +240,8 @@ def bolus_new(
     "An order that was loaded is used up, given or not.",
 )
 def bolus_load(
-    words: Annotated[list[str], typer.Argument(metavar="[ADDRESS] X.order", help="Which pump; the signed order.")],
+    address: Address,
+    file: Annotated[Path, typer.Argument(metavar="X.order", help="The order, signed by the prescriber.")],
     by: By,
     key: Key,
     passphrase_file: PassphraseFile = None,
@@ -242,43 +254,20 @@ def bolus_load(
     with errors_as_lines():
         from cisterna.pharmacy import files, order_files
 
-        address, file = address_and_file(words)
         order = files.read(order_files.OrderFile, file)
         call, ordered = order.call(), order_files.values(order)
-    with _pump(address) as pump:
+    with _pump(address) as pump, contextlib.ExitStack() as told:
         from cisterna.link import procedures
 
         with _logged_on(pump, by, "clinician", key, passphrase_file, module):
+            waits = f"the order may still wait, up to {procedures.ORDER_S} s: START gives the bolus"
+            told.enter_context(_told_if_lost(waits))
             first = procedures.load_order(pump, call)
         shown = f'"CLINICIAN BOLUS" and "{ordered["ug"]} mcg"'
         _tell(f"at the pump: if its display shows {shown}, press START within {procedures.ORDER_S} s")
-        with _told_at_ctrl_c(f"the pump still waits, up to {procedures.ORDER_S} s: START there gives the bolus"):
-            started = procedures.wait_given(pump, first)
+        started = procedures.wait_given(pump, first)
         if as_json:
             _print_json({name: started[name] for name in ("mass_ng", "nl", "duration_ms")})
         else:
             given = f"{started['mass_ng'] / 1000:g} ug, {started['nl'] / 1000:.3f} uL"
             print(f"{pump.name}: the bolus runs: {given} in {started['duration_ms'] / 1000:g} s")
-
-
-def address_and_file(words: list[str]) -> tuple[str | None, Path]:
-    """`[ADDRESS] FILE`: the address may be left out, and the file is the last. CisternaError."""
-    from cisterna.errors import CisternaError
-
-    if len(words) > 2:
-        raise CisternaError(f"arguments held {' '.join(words)}; allowed: [ADDRESS] X.order")
-    *address, file = words
-    return (address[0] if address else None), Path(file)
-
-
-# --- what they share
-
-
-@contextlib.contextmanager
-def _told_at_ctrl_c(said: str) -> Iterator[None]:
-    """Who ends a command that waits is told what the pump does all the same."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        _tell(said)
-        raise

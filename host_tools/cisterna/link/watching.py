@@ -1,4 +1,7 @@
-"""`cisterna watch`: a pump's state again and again, through lost links and restarts. It only asks."""
+"""`cisterna watch`: a pump's state again and again, through lost links and restarts. It only asks.
+
+From look to look the port is anybody's: whoever watches keeps nobody from stopping the pump.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from cisterna.errors import CisternaError
 from cisterna.link import addresses, shown
 from cisterna.link.pump import Pump, outline
 
-LEAST_S = 0.1
+LEAST_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -41,29 +44,25 @@ class Look:
 
 
 class Watch:
-    """One pump. The first look raises what keeps it from being opened; later ones only tell."""
+    """One pump. What keeps it from being opened at first is raised; later it is only told."""
 
     def __init__(self, address: str | None):
         self._address = address
-        self._pump: Pump | None = addresses.open_pump(address)
+        self._port: str | None = None
+        self._open().close()
 
     def look(self) -> Look:
         try:
-            if self._pump is None:
-                self._pump = addresses.open_pump(self._address)
-            state = self._pump.state()
-            if state["boot"] != self._pump.hello["boot"]:
-                self._pump.connect()
-            return Look(time.time(), self._pump.hello, state, None)
+            with self._open() as pump:
+                return Look(time.time(), pump.hello, pump.state(), None)
         except CisternaError as error:
-            self.close()
-            reason = str(error).splitlines()[0]
-            return Look(time.time(), {}, None, reason)
+            self._port = None  # it may come back at another one
+            return Look(time.time(), {}, None, str(error).splitlines()[0])
 
-    def close(self) -> None:
-        if self._pump is not None:
-            self._pump.close()
-            self._pump = None
+    def _open(self) -> Pump:
+        pump = addresses.open_pump(self._port or self._address)
+        self._port = pump.transport.name
+        return pump
 
 
 def run(address: str | None, every_s: float, as_json: bool) -> None:
@@ -71,13 +70,10 @@ def run(address: str | None, every_s: float, as_json: bool) -> None:
     if not LEAST_S <= every_s <= 86_400:
         raise CisternaError(f"--every held {every_s:g}; allowed: {LEAST_S:g} to 86400 s")
     watch = Watch(address)
-    try:
-        if as_json or not sys.stdout.isatty():
-            _repeat(watch, every_s, lambda look: print(look.as_json() if as_json else look.as_line(), flush=True))
-        else:
-            _live(watch, every_s)
-    finally:
-        watch.close()
+    if as_json or not sys.stdout.isatty():
+        _repeat(watch, every_s, lambda look: print(look.as_json() if as_json else look.as_line(), flush=True))
+    else:
+        _live(watch, every_s)
 
 
 def _live(watch: Watch, every_s: float) -> None:

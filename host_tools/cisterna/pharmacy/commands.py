@@ -164,6 +164,11 @@ def rx_sign(
         _show_rx(rx)
         if lift:
             print(f"{name} also lifts the first-dose ceiling for this prescription.")
+        elif role == "second" and rx.override:
+            print(
+                f"The first-dose ceiling stays lifted: {rx.override.by} has signed that before, and this takes nothing "
+                "back. To have it stand, begin with a new file."
+            )
         if not yes:
             _confirm("the first 4 digits of the hash", sign.hash8(rx.document)[:4])
         serial = judge.prescription(rx.document).serial if lift else None

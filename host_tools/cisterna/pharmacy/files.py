@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -78,10 +79,19 @@ def check_new(path: Path, *, replace: bool = False) -> None:
 
 
 def write_bytes(path: Path, data: bytes, *, replace: bool, mode: int = 0o644) -> None:
+    """As `write_parts`, in one."""
+    write_parts(path, [data], replace=replace, mode=mode)
+
+
+def write_parts(path: Path, parts: Iterable[bytes], *, replace: bool, mode: int = 0o644) -> None:
     """Whoever reads the file finds all of the bytes. Not `replace`: what is there already stays, and OutputError.
 
-    mode: of a new file. One that is replaced keeps its own, and lies where it lay, also behind a link.
+    mode: of a new file. One that is replaced keeps its own, and lies where it lay, also behind a link. What is no
+    file, as a pipe, is written to.
     """
+    if replace and path.exists() and not path.is_file():
+        _write_into(path, parts)
+        return
     if replace and path.exists():
         path = path.resolve()
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -91,11 +101,11 @@ def write_bytes(path: Path, data: bytes, *, replace: bool, mode: int = 0o644) ->
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
         try:
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-                file.write(data)
+                file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(draft, path)
-        except OSError:
+        except BaseException:  # Ctrl-C, too
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
                 if not replace:
@@ -103,5 +113,13 @@ def write_bytes(path: Path, data: bytes, *, replace: bool, mode: int = 0o644) ->
             raise
     except FileExistsError:
         raise OutputError(f"{path}: is there already, and stays as it is; allowed: a new file") from None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _write_into(path: Path, parts: Iterable[bytes]) -> None:
+    try:
+        with path.open("wb") as file:
+            file.writelines(parts)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from None

@@ -88,7 +88,8 @@ def verify(
 
     library_file  None: the library of the image, which only a pump of the bench takes
     after         the prescription that is in force; None: this is to be the pump's first
-    Raises DocumentError where people or library are not the authority's: then nothing can be said of the rest.
+    Raises DocumentError where people or library are not the authority's, or `after` is another pump's: then nothing can
+    be said of the rest.
     """
     use_firmware()
     from pump.trust import Trust
@@ -109,6 +110,10 @@ def _verdict(rx: RxFile, trust: Any, authority: int, bench: bool, after: RxFile 
 
     read = prescription(rx.document)
     current = prescription(after.document) if after else None
+    if current and current.serial != read.serial:
+        raise DocumentError(
+            f"prescription in force: serial held {current.serial}; allowed: {read.serial}, of the pump of the new one"
+        )
     last_sequence = current.sequence if current else read.sequence - 1
     trust.provisioning = Provisioning(read.serial, bench, authority)
     checks = [_signature(rx, role, trust) for role in ROLES]

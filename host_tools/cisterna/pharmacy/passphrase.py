@@ -11,6 +11,7 @@ from pathlib import Path
 from cisterna.errors import CisternaError
 
 LEAST = 10  # characters of a new passphrase
+MOST_BYTES = 4096  # of a file that holds one
 
 Secret = Callable[[str], str]  # told what it is for, gives the passphrase or PIN
 
@@ -50,12 +51,18 @@ def checked(passphrase: str) -> str:
 
 
 def of_file(path: Path) -> str:
-    """The first line of the file. PassphraseError if it is empty, or a file that others than its owner may read."""
+    """The first line of the file. PassphraseError if it is empty, no file or a long one, or others may read it."""
     try:
         mode = path.stat().st_mode
-        if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if not stat.S_ISREG(mode):
+            raise PassphraseError(f"--passphrase-file {path}: is no file; allowed: a file of yours, by its name")
+        if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise PassphraseError(f"--passphrase-file {path}: others may read it; chmod 600 {path}")
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise PassphraseError(f"--passphrase-file {path}: is longer than {MOST_BYTES} bytes; allowed: one line")
+        lines = data.decode("utf-8").splitlines()
     except OSError as error:
         raise PassphraseError(f"--passphrase-file {path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -83,6 +83,7 @@ def test_activity_wakes_the_loop(link):
 
 def test_thousands_of_line_ends_are_passed_over_at_once(link):
     """SEC-10: one look at the line, and one move of it, however many there are; what follows is heard."""
+
     class Counted(bytearray):
         def find(self, *args):
             looks.append(args)

@@ -15,6 +15,7 @@ PAGE = Path(link.__file__).with_name("PROTOCOL.md")
 SERIAL = "CB-0007"
 ANY = "..."  # stands for any value: one that is another each time
 UP_MS = 5_000
+LOOK_MS = 600  # before a hand does what a display says
 
 _RX = {
     "drug": "test-fluid", "concentration_ug_per_ml": 1000, "route": "intrathecal", "site": "lumbar",
@@ -54,6 +55,7 @@ class Player:
     def hand(self, deed: str) -> None:
         """`START is held for 2.5 s`."""
         key, seconds = re.fullmatch(r"(\w+) is held for ([\d.]+) s", deed).groups()
+        self._target.run_until(self._target.now_ms + LOOK_MS)
         hold_ms = round(float(seconds) * 1000)
         self._target.act("press", button=key.lower(), hold_ms=hold_ms, count=1, gap_ms=300)
         self._target.run_until(self._target.now_ms + hold_ms + 500)
@@ -130,4 +132,3 @@ def differences(said: Any, real: Any, where: str = "") -> list[str]:
             lines += differences(said[key], real[key], f"{where}.{key}")
         return lines
     return [] if said == real else [f"{where}: the page has {said!r}, the pump {real!r}"]
-

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from cisterna.bench import words
@@ -69,33 +70,46 @@ class Line:
     def __init__(self, states):
         self._states = states
         self.hello = dict(HELLO)
-        self.connected = self.closed = 0
+        self.transport = SimpleNamespace(name="/dev/pts/7")
+        self.is_open = False
 
     def state(self):
+        assert self.is_open
         state = self._states.pop(0)
         if state is None:
             raise LinkSilent("the cable is out")
         return state
 
-    def connect(self):
-        self.connected += 1
-        self.hello["boot"] = 5
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def close(self):
-        self.closed += 1
+        self.is_open = False
 
 
 def test_a_lost_link_is_shown_and_comes_back(monkeypatch):
     line = Line([STATE, None, {**STATE, "boot": 5}])
     opened = []
-    monkeypatch.setattr(watching.addresses, "open_pump", lambda address: opened.append(address) or line)
+
+    def open_pump(address):
+        opened.append(address)
+        line.is_open = True
+        return line
+
+    monkeypatch.setattr(watching.addresses, "open_pump", open_pump)
     watch = watching.Watch("unix:")
-    looks = [watch.look() for _ in range(3)]
+    looks = []
+    for _ in range(3):
+        looks.append(watch.look())
+        assert not line.is_open  # others can have it
     assert [bool(look.state) for look in looks] == [True, False, True]
     assert "LOST: the cable is out" in looks[1].as_line() and looks[1].as_page().startswith("LOST: the cable is out")
     assert json.loads(looks[1].as_json())["lost"] == "the cable is out"
     assert json.loads(looks[2].as_json())["state"]["boot"] == 5
-    assert opened == ["unix:", "unix:"] and line.closed == 1 and line.connected == 1
+    assert opened == ["unix:", "/dev/pts/7", "/dev/pts/7", "unix:"]
 
 
 # --- words for hands
@@ -137,7 +151,7 @@ def test_every_command_has_an_example_and_its_exit_statuses(command):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["watch", "/dev/no-such", "--every", "0"], "--every held 0"),
+        (["watch", "/dev/no-such", "--every", "0.9"], "--every held 0.9; allowed: 1 to 86400 s"),
         (["status", "nowhere"], "allowed: unix:"),
         (["emulate", "--board", "unix", "--speed", "0"], "--speed held 0"),
         (["emulate", "--speed", "2"], "--speed held 2"),

@@ -8,10 +8,10 @@ import pytest
 from cisterna.bench.rp2040 import bootsel
 from cisterna.bench.rp2040.bootsel import BootLoader, has_boot_stage, leads_to_boot_loader
 from cisterna.cli import app
-from cisterna.errors import CisternaError, OutputError
+from cisterna.errors import CisternaError
 from cisterna.flash import drives, uf2
 from cisterna.image import sign
-from cisterna.pharmacy import keys
+from cisterna.pharmacy import files, keys
 from typer.testing import CliRunner
 
 PAGES = 40  # two and a half sectors
@@ -29,9 +29,9 @@ def boot_stage() -> bytes:
     return body + crc.to_bytes(4, "little")
 
 
-def image(fill: int = 1, pages: int = PAGES, variant: str = "therapy") -> list[bytes]:
+def image(fill: int = 1, pages: int = PAGES, variant: str = "therapy", commit: str = "abc") -> list[bytes]:
     """The blocks of an image whose pages differ."""
-    text = f"cisterna build=0123456789abcdef commit=abc variant={variant}\0"
+    text = f"cisterna build=0123456789abcdef commit={commit} variant={variant}\0"
     contents = [boot_stage(), text.encode().ljust(256, b"\0")]
     contents += [bytes([fill, number]) * 128 for number in range(2, pages)]
     return [block(number, pages, page) for number, page in enumerate(contents)]
@@ -220,14 +220,11 @@ def authority():
 
 def test_a_signed_image_is_verified(file, authority, tmp_path):
     out = tmp_path / "image.image"
-    sign.write(sign.sign(file, authority), out, force=False)
+    files.write(out, sign.sign(file, authority).model_dump(), replace=False)
     signed = sign.read(out)
     sign.check_file(file, signed)
     sign.check_signature(signed, authority.modulus_hex)
-    assert json.loads(out.read_text())["kind"] == "image" and tuple(signed.manifest) == sign.KEYS
-    with pytest.raises(OutputError, match="there already"):
-        sign.write(signed, out, force=False)
-    sign.write(signed, out, force=True)
+    assert json.loads(out.read_text())["kind"] == "image" and tuple(sign.manifest(signed)) == sign.KEYS
 
 
 def test_what_was_not_signed_is_seen(file, authority, tmp_path):
@@ -235,12 +232,12 @@ def test_what_was_not_signed_is_seen(file, authority, tmp_path):
     signed = sign.sign(file, authority)
     with pytest.raises(sign.SignatureWrong, match="is not by authority"):
         sign.check_signature(signed, keys.generate().modulus_hex)
-    edited = sign.Signed(signed.text.replace("therapy", "Therapy"), signed.signature)
+    edited = signed.model_copy(update={"document": signed.document.replace("therapy", "Therapy")})
     with pytest.raises(sign.SignatureWrong):
         sign.check_signature(edited, authority.modulus_hex)
-    for signature in ("", "00", "zz", signed.signature[:-2], signed.signature + "00"):
+    for signature in ("", "00", signed.signature[:-2], signed.signature + "00"):
         with pytest.raises(sign.SignatureWrong):
-            sign.check_signature(sign.Signed(signed.text, signature), authority.modulus_hex)
+            sign.check_signature(signed.model_copy(update={"signature": signature}), authority.modulus_hex)
     data = bytearray(file.read_bytes())
     data[5 * 512 + 40] ^= 1
     file.write_bytes(data)
@@ -251,12 +248,14 @@ def test_what_was_not_signed_is_seen(file, authority, tmp_path):
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "{}", '{"kind":"image"}', '{"kind":"people","document":"{}","signature":""}',
-     '{"kind":"image","document":"{}","signature":""}', '{"kind":"image","document":7,"signature":""}'],
+     '{"kind":"image","document":"{}","signature":""}', '{"kind":"image","document":7,"signature":""}',
+     *(json.dumps({"kind": "image", "document": document, "signature": "0" * 768})
+       for document in ("{}", "[" * 5000, "x", "7"))],
 )  # fmt: skip
 def test_a_file_that_is_no_signed_manifest(tmp_path, text):
     path = tmp_path / "wrong.image"
     path.write_text(text)
-    with pytest.raises(CisternaError, match="no signed image manifest"):
+    with pytest.raises(CisternaError, match=f"{path}: .*allowed: |{path}: not JSON"):
         sign.read(path)
 
 
@@ -272,4 +271,19 @@ def test_sign_and_verify_as_commands(file, tmp_path, monkeypatch):
     refused = run(app, ["image", "verify", str(file), str(out), "--authority", "bench:second"])
     assert refused.exit_code == 2 and len(refused.stderr.splitlines()) == 1
     again = run(app, ["image", "sign", str(file), "--key", "bench:authority", "--out", str(out)])
-    assert again.exit_code == 2 and "--force" in again.stderr
+    assert again.exit_code == 2 and "is there already" in again.stderr
+    forced = run(app, ["image", "sign", str(file), "--key", "bench:authority", "--out", str(out), "--force"])
+    assert forced.exit_code == 0
+
+
+def test_an_image_of_uncommitted_firmware_is_signed_only_when_asked(tmp_path, monkeypatch):
+    """What no commit has cannot be made again, nor looked at by anybody."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    file = tmp_path / "image.uf2"
+    file.write_bytes(b"".join(image(commit="abc-dirty")))
+    command = ["image", "sign", str(file), "--key", "bench:authority"]
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code == 2 and "commit held abc-dirty" in refused.stderr and "--dirty" in refused.stderr
+    assert not file.with_suffix(".image").exists()
+    assert CliRunner().invoke(app, [*command, "--dirty"]).exit_code == 0
+    assert sign.manifest(sign.read(file.with_suffix(".image")))["commit"] == "abc-dirty"

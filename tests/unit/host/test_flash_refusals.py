@@ -1,6 +1,10 @@
 """What keeps a pump from being flashed, and what is looked at when it was; without a board."""
 
+import contextlib
 import json
+import os
+import pty
+import sys
 
 import pytest
 from cisterna.cli import app
@@ -151,6 +155,8 @@ def test_a_journal_that_cannot_be_read_or_written_is_named(tmp_path):
         (["/dev/no-such-port"], 2, "nobody to ask; say --yes"),
         (["/dev/no-such-port", "--by", "lind", "--yes"], 2, "--by and --key go together"),
         (["/dev/no-such-port", "--yes"], 2, "/dev/no-such-port"),
+        (["--new"], 2, "nobody to ask; say --yes"),
+        (["--new", "--yes", "--authority", "bench:authority"], 2, "--authority: nothing to check"),
         (["--new", "--yes", "--drive", "/no/such/drive"], 2, "no board waits in its boot loader"),
     ],
 )
@@ -160,5 +166,33 @@ def test_the_command_says_what_stops_it(tmp_path, monkeypatch, arguments, status
     path = tmp_path / "image.uf2"
     path.write_bytes(b"".join(image()))
     result = CliRunner().invoke(app, ["flash", "--image", str(path), *arguments])
-    assert result.exit_code == status and said in result.stderr and len(result.stderr.splitlines()) == 1
+    *before, why = result.stderr.splitlines()
+    assert result.exit_code == status and said in why
+    is_unchecked = "--new" in arguments and "--authority" not in arguments
+    assert [line.partition(":")[0] for line in before] == ["nobody has checked who signed this image"] * is_unchecked
     assert not (tmp_path / "cisterna" / "flash").exists()
+
+
+def on_a_terminal(command: list[str], typed: bytes, environment: dict[str, str]) -> tuple[int, bytes]:
+    """Exit status and output of a command whose person types this when asked."""
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "cisterna", *command], {**os.environ, **environment})
+    seen = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while data := os.read(master, 4096):
+            if b"Type: unchecked" in data:
+                os.write(master, typed)
+            seen += data
+    os.close(master)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen
+
+
+@pytest.mark.parametrize(("typed", "said"), [(b"y\n", b"nothing was done"), (b"unchecked\n", b"no board waits")])
+def test_an_image_that_nobody_checked_wants_a_word(tmp_path, typed, said):
+    """A mere yes is not enough for a board that takes whatever it is given."""
+    path = tmp_path / "image.uf2"
+    path.write_bytes(b"".join(image()))
+    command = ["flash", "--new", "--image", str(path), "--drive", "/no/such/drive"]
+    status, seen = on_a_terminal(command, typed, {"XDG_DATA_HOME": str(tmp_path)})
+    assert status == 2 and b"nobody has checked who signed this image" in seen and said in seen

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 from cisterna.errors import OutputError
@@ -151,6 +152,18 @@ def test_passphrase_that_others_may_read(tmp_path):
     path = ward.secret_file(tmp_path)
     path.chmod(0o640)
     with pytest.raises(passphrase.PassphraseError, match="chmod 600"):
+        passphrase.of_file(path)
+
+
+def test_a_passphrase_is_in_a_small_file(tmp_path):
+    """What never ends is not read, and what is no file could be anybody's."""
+    for path in (Path("/dev/zero"), tmp_path):
+        with pytest.raises(passphrase.PassphraseError, match="is no file"):
+            passphrase.of_file(path)
+    path = ward.secret_file(tmp_path, "x" * 4095)
+    assert len(passphrase.of_file(path)) == 4095
+    path.write_text("x" * 5000)
+    with pytest.raises(passphrase.PassphraseError, match="longer than 4096 bytes"):
         passphrase.of_file(path)
 
 

@@ -1,16 +1,20 @@
 """The line protocol and the records: every damaged bit is noticed, and nothing whole is called damaged."""
 
 import json
+import os
 import struct
 import zlib
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
-from cisterna.errors import LinkError, PumpRefused
+from cisterna.cli import app
+from cisterna.errors import LinkError, OutputError, PumpRefused
 from cisterna.link import records
 from cisterna.link.client import MAX_LINE, QUESTIONS, Reply, Requests, Tokens, frame, unframe
 from pump import line as pump_line
 from pump import records as layout
+from typer.testing import CliRunner
 
 
 def test_a_line_is_number_json_crc_newline():
@@ -199,3 +203,56 @@ def test_jsonl_is_one_object_a_line(tmp_path):
         "held_ms": 200,
         "demand": 0,
     }
+
+
+def by_mono(record):
+    return record.mono_ms / 1000
+
+
+def test_a_log_is_replaced_only_by_a_whole_one(tmp_path):
+    """LOG-10: whoever breaks off keeps what was there."""
+    got = read(chain(3))
+    path = tmp_path / "log.jsonl"
+    records.write_jsonl(path, got.records[:1], by_mono)
+    before = path.read_bytes()
+
+    def broken_off():
+        yield from got.records
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        records.write_jsonl(path, broken_off(), by_mono)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    records.write_jsonl(path, got.records, by_mono)
+    assert len(path.read_text().splitlines()) == 3 and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(OutputError, match="--log .*none/log: cannot be written"):
+        records.write_jsonl(tmp_path / "none" / "log", got.records, by_mono)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="/dev/fd is POSIX")
+def test_a_log_into_a_pipe(tmp_path):
+    """What is no file is written to, not replaced."""
+    out, into = os.pipe()
+    records.check_path(Path(f"/dev/fd/{into}"), force=False)
+    records.write_jsonl(Path(f"/dev/fd/{into}"), read(chain(3)).records, by_mono)
+    os.close(into)
+    with open(out) as pipe:
+        assert [json.loads(line)["seq"] for line in pipe] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("held", ["a prescription of somebody\n", "[]", "{}", "[" * 5000, "7", "\n", "\x00\xff"])
+def test_what_is_no_log_is_not_replaced_unasked(tmp_path, held):
+    """And nobody asks a pump first."""
+    path = tmp_path / "out"
+    path.write_text(held)
+    ran = CliRunner().invoke(app, ["log", "/dev/no-such", "--out", str(path)])
+    assert ran.exit_code == 2 and "is no log of a pump" in ran.stderr and "--force" in ran.stderr
+    assert path.read_text() == held
+    assert "/dev/no-such" in CliRunner().invoke(app, ["log", "/dev/no-such", "--out", str(path), "--force"]).stderr
+    for other in (tmp_path, tmp_path / "none" / "log"):
+        ran = CliRunner().invoke(app, ["log", "/dev/no-such", "--out", str(other)])
+        assert ran.exit_code == 2 and "in a folder that exists" in ran.stderr
+    path.write_text("")
+    records.check_path(path, force=False)
+    records.write_jsonl(path, read(chain(3)).records, by_mono)
+    records.check_path(path, force=False)

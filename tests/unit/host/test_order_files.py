@@ -174,13 +174,6 @@ def test_what_is_no_moment(typed):
         ward.unix_s_of("--utc", typed)
 
 
-def test_the_address_may_be_left_out():
-    assert ward.address_and_file(["x.order"]) == (None, order_path := ward.Path("x.order"))
-    assert ward.address_and_file(["unix:", "x.order"]) == ("unix:", order_path)
-    with pytest.raises(CisternaError, match="allowed: "):
-        ward.address_and_file(["unix:", "x.order", "y.order"])
-
-
 @pytest.mark.parametrize(
     ("alarms", "needs_rx", "returned_ul", "said"),
     [
@@ -215,7 +208,7 @@ def test_every_command_has_an_example_and_its_exit_statuses(command, monkeypatch
         (["refill", "--ml", "10.0001", "--drug", "morphine", "--concentration", "500"], "--ml held"),
         (["refill", "--ml", "1", "--returned-ml", "x", "--drug", "a", "--concentration", "5"], "--returned-ml held"),
         (["clock", "--utc", "soon"], "--utc held"),
-        (["bolus", "load", "none.order"], "none.order: cannot be read"),
+        (["bolus", "load", "unix:", "none.order"], "none.order: cannot be read"),
     ],
 )
 def test_a_wrong_word_is_found_before_a_pump_or_a_key_is_looked_for(arguments, said):

@@ -57,6 +57,7 @@ def test_the_line_of_the_page_is_whole():
         ([b"01 {} %08x\n" % zlib.crc32(b"01 {}")], -32600, "line_number"),
         ([frame(3, {"id": 1, "method": "hello"})] * 2, -32600, "line_replayed"),
         ([frame(n, {"id": 1, "method": "hello"}) for n in (3, 2)], -32600, "line_out_of_order"),
+        ([frame(1, {"id": 10**300, "method": "hello"})], -32600, "request_limits"),
         ([frame(1, {"id": 1})], -32600, "request_form"),
         ([frame(1, {"method": "access.challenge", "params": {"person": "x"}})], -32600, "request_form"),
         ([frame(n, {"id": 9, "method": "access.challenge", "params": {"person": str(n)}}) for n in (1, 2)], -32600,

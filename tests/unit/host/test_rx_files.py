@@ -173,6 +173,9 @@ def test_after_the_prescription_in_force():
     assert verify(signed_rx(doubled), after=before).problems == []
     assert codes(signed_rx(text(1)), after=before) == {"rules": "rx_sequence"}
     assert "rules" in codes(signed_rx(text(2, basal_ug_per_day=450, limit_24h_ug=700)), after=before)
+    other = rx_files.new(text(1).replace(ward.SERIAL, "CB-0002"))
+    with pytest.raises(documents.DocumentError, match="in force: serial held CB-0002; allowed: CB-0001"):
+        verify(signed_rx(text(2)), after=other)
 
 
 def test_library_decides():
@@ -301,6 +304,7 @@ def test_a_scenario_becomes_a_prescription_with_two_signatures(folder):
     shown = json.loads(ward.run("rx", "show", folder / "x.rx", "--json")[1])
     assert shown["signatures"] == {"prescriber": "prescriber", "second": "second"}
     assert (shown["override"], shown["hash"]) == ("second", told["hash"])
+    assert "ceiling stays lifted: second" in rx_sign(folder, "second")[1]
     assert shown["values"]["bolus_ug"] == 14
 
 

@@ -222,7 +222,10 @@ def test_a_number_that_is_short_enough_to_be_read():
     """SEC-10: 200 digits are refused where they are looked at, and not repeated."""
     rig = Rig()
     rig.log_on("okafor")
-    for method, params in (("clock.set", {"utc_s": int("9" * 200)}), ("reservoir.refill", dict(REFILL, fill_ul=10**190))):
+    for method, params in (
+        ("clock.set", {"utc_s": int("9" * 200)}),
+        ("reservoir.refill", dict(REFILL, fill_ul=10**190)),
+    ):
         said = rig.tell(method, params)
         assert "error" in said and len(said["error"]["message"]) < 200, method
 
