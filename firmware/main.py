@@ -17,6 +17,7 @@ from pump.screen import Screen
 from pump.vault import Vault
 
 MORE_MS = 1  # after a request there may be another
+REQUEST_MS = 50  # what the longest request takes, and its answer
 RTC_EVERY_S = 60
 HEAP_EVERY_S = 3_600
 SCREEN_EVERY_S = 10  # totals and times; what happens is shown at once
@@ -38,6 +39,7 @@ class Loop:
         self._line = bytearray(MAX_LINE)
         self._triggered_ms = None  # ticks of the last pressure conversion
         self._due = self._ticks  # when the pump wants to be called again
+        self._put_off = None  # until the pump has been called at this time, no request is begun
         self._lost = 0
         self._heap_used = 0
         self._heap_s = 0
@@ -112,8 +114,8 @@ class Loop:
         self._tell_time()
         self._board.watchdog.feed()
         told = self._tell_edges()
-        served = self._serve()
         left_ms = time.ticks_diff(self._due, self._ticks)
+        served = self._may_serve(left_ms) and self._serve()
         if left_ms <= 0 or told or (served and self._server.changed and not self._server.busy):
             self._read_sensors()
             left_ms = self.pump.step()
@@ -124,7 +126,8 @@ class Loop:
         if self.pump.wants_boot_loader:
             self._make_way()
             return MORE_MS
-        return min(left_ms, MORE_MS) if served or self._undrawn else left_ms
+        has_more = served or self._undrawn or self._put_off is not None
+        return min(left_ms, MORE_MS) if has_more else left_ms
 
     def _tell_time(self):
         now = time.ticks_ms()
@@ -170,6 +173,15 @@ class Loop:
         except OSError:
             self._triggered_ms = None
             monitors.pressure_silent()
+
+    def _may_serve(self, left_ms):
+        """Not right before the pump is due, for who talks without end would take from its motion; put off once."""
+        is_near = left_ms < REQUEST_MS and (self._put_off is None or self._put_off == self._due)
+        if is_near and (self._server.busy or self._board.link.has_heard()):
+            self._put_off = self._due
+            return False
+        self._put_off = None
+        return True
 
     def _serve(self):
         """Begins one request, or does one piece of it, so that a host that talks without end holds up nothing.

@@ -59,6 +59,10 @@ class SerialLink:
         self._uart.write(line)
         return True
 
+    def has_heard(self):
+        """True when there is something that has not been read."""
+        return self._filled > 0 or self._uart.any() > 0
+
     def is_sent(self):
         """True when nothing is left to be sent."""
         return self._uart.txdone()

@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from pump import form, records, signature
 from pump.alarms import LINK
+from pump.people import MAX_NAME
 from pump.refusal import Refused
 from pump.units import const
 
@@ -69,6 +70,8 @@ class Access:
         core = self._core
         self._need_open()
         self._trust.need_provisioning("access")
+        if len(person) > MAX_NAME:
+            raise Refused("person_unknown", {"key": "person", "allowed": "1 to %d characters" % MAX_NAME})
         self._asked += 1
         fresh = "%s %d %d %d %d %s" % (
             self._trust.provisioning.serial, core.boot, core.clock.s, core.clock.ms, self._asked, person,

@@ -73,6 +73,16 @@ class LivePump:
     def status(self) -> dict:
         return json.loads(self.done("status", self.link, "--json"))
 
+    def wait(self, seconds: float) -> None:
+        """So long by the pump's own clock, which an emulated one has slower. Nobody else may keep its line."""
+
+        def now_s() -> float:
+            state = self.status()["state"]
+            return state["mono_s"] + state["mono_ms"] / 1000
+
+        last_s = now_s() + seconds
+        until(lambda: now_s() >= last_s, 60)
+
     def _of(self, arguments: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "cisterna", *arguments]
 

@@ -362,6 +362,20 @@ def test_a_bolus_of_the_patient_comes_first(infusing):
         procedures.wait_given(infusing.pump, first)
 
 
+def test_another_order_takes_the_place_of_the_first(infusing, monkeypatch):
+    """Whose bolus it is that runs then is not taken for one's own."""
+    first = order_loaded(infusing)
+
+    def meanwhile(seconds: float) -> None:
+        order_loaded(infusing)
+        infusing.press("start")
+
+    monkeypatch.setattr(infusing.pump, "rest", meanwhile)
+    with pytest.raises(procedures.Displaced, match=r"somebody has loaded number \d+ .* waits no more"):
+        procedures.wait_given(infusing.pump, first)
+    assert infusing.pump.state()["state"] == "bolus"
+
+
 def test_a_therapy_that_stops_takes_the_order_with_it(infusing):
     first = order_loaded(infusing)
     infusing.press("stop")

@@ -212,8 +212,9 @@ def test_a_new_pump_is_provisioned_by_a_finger_on_it(tmp_path):
     work = pump.start("provision", *provisioning(clinic(tmp_path)))
     told = work.stderr.readline()
     assert SERIAL in told and "hold START" in told
-    rows = until(lambda: [row for row in pump.display() if row.startswith("hold START ")])
-    assert rows[0] in told and SERIAL in pump.display()
+    shows = [SERIAL, keys.fingerprint(keys.bench_keys().authority.modulus_hex), "hold START"]
+    assert all(row in told for row in shows)
+    until(lambda: set(shows) <= {row.strip() for row in pump.display()})
     time.sleep(READ_S)
     pump.say("press start 2.5")
     printed, complained = work.communicate(timeout=60)
@@ -296,7 +297,10 @@ def test_who_leaves_while_something_waits_is_told(tmp_path, end):
     assert pump.status()["state"]["staged"] is not None
     pump.say("press stop")
     until(lambda: pump.status()["state"]["staged"] is None)
-    infusing(pump, path)
+    confirmed(pump, path)
+    left(["prime", pump.link, "--disconnected"], "up to 3 min: START fills the line")
+    pump.say("press stop")
+    started(pump)
     left(["bolus", "load", pump.link, order(pump, tmp_path / "x.order")], "up to 60 s: START gives the bolus")
     pump.say("press start")
     until(lambda: pump.status()["state"]["state"] == "bolus")
@@ -316,12 +320,20 @@ def test_a_prescription_that_the_pump_refuses(pump, tmp_path, change, code):
 
 def infusing(pump: LivePump, path: str) -> dict:
     """Loads, fills the line and starts, with a clinician's fingers. The state then."""
+    confirmed(pump, path)
+    return started(pump)
+
+
+def confirmed(pump: LivePump, path: str) -> None:
     work = pump.start("rx", "load", "unix:", path, *AS_CLINICIAN)
     work.stderr.readline()
     time.sleep(READ_S)
     pump.say("press start 2.5")
     assert work.wait(60) == 0
     work.communicate()
+
+
+def started(pump: LivePump) -> dict:
     with Pump(SerialTransport(pump.link)) as line:
         with line.logged_on("clinician", keys.bench_keys().clinician, "clinician"):
             line.command("prime", {"disconnected": True})

@@ -110,6 +110,7 @@ def test_what_a_pump_is_told_outlives_its_power(therapy, tmp_path):
     pump = LivePump(tmp_path, "--image", str(therapy), "--state", str(tmp_path / "state"), board="rp2040")
     work = pump.start("provision", *["rp2040:", *provisioning(clinic(tmp_path))[1:]])
     assert "hold START" in work.stderr.readline()
+    pump.wait(0.6)  # a finger that has seen what it confirms
     pump.say("press start 2.5")
     printed, complained = work.communicate(timeout=120)
     assert work.returncode == 0, complained

@@ -226,7 +226,8 @@ CISTERNA = (sys.executable, "-m", "cisterna")
 def signed(newer, tmp_path):
     image = tmp_path / "new.uf2"
     image.write_bytes(newer.read_bytes())
-    ran = subprocess.run([*CISTERNA, "image", "sign", str(image), "--dirty", "--key", "bench:authority"], capture_output=True)
+    command = [*CISTERNA, "image", "sign", str(image), "--key", "bench:authority", "--dirty"]
+    ran = subprocess.run(command, capture_output=True)
     assert ran.returncode == 0, ran.stderr
     return image
 

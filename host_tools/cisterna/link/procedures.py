@@ -48,6 +48,12 @@ class NotGiven(CisternaError):
     """The pump did not begin a bolus that was ordered, and will not: the order is used up."""
 
 
+class Displaced(CisternaError):
+    """Somebody else has loaded another order meanwhile. What came of this one before is in the pump's log."""
+
+    exit_status = 70
+
+
 class NotThisPump(CisternaError):
     """The pump at the other end is not the one that was meant."""
 
@@ -162,7 +168,7 @@ def wait_confirmed(pump: Pump, hash8: str, wait_s: float = CONFIRM_S) -> None:
         while True:
             state = pump.state()
             began_s = state["mono_s"] if began_s is None else began_s
-            if state["rx"] == hash8 and state["staged"] is None:
+            if state["rx"] == hash8 and state["staged"] != hash8:
                 return
             if state["staged"] != hash8:
                 raise NotConfirmed(f"prescription {hash8}: no longer waits at the pump; load it again")
@@ -268,12 +274,15 @@ def wait_given(pump: Pump, first: int) -> dict[str, int]:
     """Wait until START was pressed and the bolus runs. What the record of its start says: nl, mass_ng, duration_ms ...
 
     first: as `load_order` says. The records are asked, for the patient's own bolus looks the same in the state.
-    NotGiven when it will not; LinkUncertain when the pump was lost meanwhile.
+    NotGiven when it will not; Displaced when another was loaded; LinkUncertain when the pump was lost meanwhile.
     """
     began: dict[str, Any] = {}
     while True:
         state = pump.state()
         began = began or state
+        if state["rx_seq"] != began["rx_seq"]:  # a bolus that runs now would be that one's
+            said = "this one waits no more; whether it was given before, the log says (`cisterna log`)"
+            raise Displaced(f"the bolus: somebody has loaded number {state['rx_seq']} at the pump meanwhile; {said}")
         if state["next_seq"] > first:
             chain = _records_from(pump, first)
             first = chain.next_sequence
@@ -346,7 +355,8 @@ def provision(pump: Pump, serial: str, block: str, fingerprint: str, tell: Tell,
     expected = sha256(block.encode("ascii")).hexdigest()[:8]
     if hash8 != expected:
         raise ReadBackWrong(f"provision.load: hash held {hash8}; allowed: {expected}; {_PRESS_STOP}")
-    tell(f"at the pump: if its display shows {serial} and the authority {fingerprint}, hold START for 2 s")
+    shows = f'"{serial}" and the authority "{fingerprint}"'
+    tell(f"at the pump: if its display shows {shows}, hold START for 2 s; if not, press STOP")
     while not _is_provisioned(hello := pump.ask("hello"), serial, fingerprint, bench):
         if hello["boot"] != before["boot"]:
             raise NotConfirmed(f"{serial}: the pump has started anew and forgotten it; run this again")
