@@ -61,7 +61,7 @@ class SerialLink:
 
     def has_heard(self):
         """True when there is something that has not been read."""
-        return self._filled > 0 or self._uart.any() > 0
+        return self._start < self._filled or self._uart.any() > 0
 
     def is_sent(self):
         """True when nothing is left to be sent."""

@@ -48,6 +48,16 @@ def test_the_longest_line_fits_and_a_longer_one_is_dropped_whole(link):
     assert link.link.overlong == 2
 
 
+def test_whether_something_has_been_heard_that_nobody_has_read(link):
+    assert not link.link.has_heard()
+    link.uart.incoming += b"{1}\n{2}\n"
+    assert link.link.has_heard()
+    assert link.link.read_line(link.buffer) == 3 and link.link.has_heard()
+    assert link.link.read_line(link.buffer) == 3 and not link.link.has_heard()
+    link.uart.incoming += b"{3"
+    assert link.lines() == [] and link.link.has_heard()
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 100, 1024])
 def test_any_cut_of_the_stream_gives_the_same_lines(link, size):
     wanted = [b"%d" % i * (i % 50 + 1) for i in range(300)]
