@@ -210,7 +210,7 @@ def by_mono(record):
 
 
 def test_a_log_is_replaced_only_by_a_whole_one(tmp_path):
-    """LOG-10: whoever breaks off keeps what was there."""
+    """Whoever breaks off keeps what was there."""
     got = read(chain(3))
     path = tmp_path / "log.jsonl"
     records.write_jsonl(path, got.records[:1], by_mono)
