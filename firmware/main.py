@@ -108,7 +108,7 @@ class Loop:
     def turn(self):
         """One wake-up. Returns the milliseconds to sleep.
 
-        A question over the link is answered at once and leaves the pump as it was: sensors are read and the pump steps
+        A question over the link is answered soon and leaves the pump as it was: sensors are read and the pump steps
         when their time has come, when a contact moved, or when a request changed something.
         """
         self._tell_time()

@@ -3,6 +3,7 @@
 from pump import library as built_in
 from pump import library_document, people, provisioning
 from pump.refusal import Refused
+from pump.signature import sha256_hex
 from pump.vault import LIBRARY, PEOPLE
 
 FROM_IMAGE = "image"
@@ -15,6 +16,7 @@ class Trust:
     library          {(drug, route, site): Entry}; see `library_in_force`
     library_number   of the signed document, 0 for the library of the image
     is_library_lost  a signed library was loaded once, and is not to be read any more
+    people_hash, library_hash   of the documents' texts, 8 digits: two may have one number
     """
 
     def __init__(self, known, folk=None, library=built_in.LIBRARY, library_number=0):
@@ -23,6 +25,7 @@ class Trust:
         self.library = library
         self.library_number = library_number
         self.is_library_lost = False
+        self.people_hash = self.library_hash = None
 
     @property
     def people_number(self):
@@ -52,11 +55,13 @@ class Trust:
     def adopt_people(self, document):
         """Takes the text (bytes) of a people document that has been proven."""
         self.people = people.restore(document)
+        self.people_hash = sha256_hex(document)[:8]
 
     def adopt_library(self, document):
         """Takes the text (bytes) of a library document that has been proven."""
         library = library_document.restore(document)
         self.library, self.library_number = library.entries, library.number
+        self.library_hash = sha256_hex(document)[:8]
         self.is_library_lost = False
 
     def read_vault(self, vault):

@@ -146,6 +146,10 @@ def enrol(clinic: Clinic) -> None:
     with clinic.logged_on("lind", "service"):
         assert load_library() == 1
         assert clinic.refused(load_library) == "library_rollback"
+        assert not procedures.load_if_new(pump, "library", library, clinic.signed(library))  # it is there
+        other = library.replace("Ward 3", "Ward 4")
+        with pytest.raises(procedures.NumberTaken, match="higher --number"):
+            procedures.load_if_new(pump, "library", other, clinic.signed(other))
     hello = pump.connect()
     assert (hello["people"], hello["library"], hello["library_source"]) == (1, 1, "document")
 

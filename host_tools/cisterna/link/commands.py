@@ -237,7 +237,7 @@ def _loaded(pump: Pump, kind: str, signed: SignedFile) -> str:
 
     with progress_bar(f"{kind} to {pump.name}") as progress:
         new = procedures.load_if_new(pump, kind, signed.document, signed.signature, progress)
-    said = "is there already, by its number: nothing was loaded"
+    said = "is there already: nothing was loaded"
     return f"{pump.name}: {kind} {procedures.number_of(signed.document)} {'loaded' if new else said}"
 
 

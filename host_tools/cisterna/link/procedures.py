@@ -54,6 +54,10 @@ class Displaced(CisternaError):
     exit_status = 70
 
 
+class NumberTaken(CisternaError):
+    """The pump has another document of that number; it takes only a higher one."""
+
+
 class NotThisPump(CisternaError):
     """The pump at the other end is not the one that was meant."""
 
@@ -381,8 +385,14 @@ def _is_provisioned(hello: dict[str, Any], serial: str, fingerprint: str, bench:
 
 
 def load_if_new(pump: Pump, kind: str, document: str, signature: str, progress: Progress | None = None) -> bool:
-    """As `load_document`, unless the pump has this very number already: then False."""
-    if pump.ask("hello")[kind] == number_of(document):
+    """As `load_document`, unless the pump has this very document already: then False. NumberTaken: another one."""
+    hello, number = pump.ask("hello"), number_of(document)
+    if hello[kind] == number:
+        mine, held = sha256(document.encode("ascii")).hexdigest()[:8], hello[f"{kind}_hash"]
+        if mine != held:
+            raise NumberTaken(
+                f"{kind} number {number}: {mine} in the file, {held} in the pump; make it anew with a higher --number"
+            )
         return False
     load_document(pump, kind, document, signature, progress)
     return True
