@@ -20,7 +20,7 @@ SERIAL = "FUZZ-1"
 SEED, LINKS = bytes(range(32)), 16  # of the log-on's tokens
 PARTS = 1 if os.environ.get("CISTERNA_SOAK") == "1" else 100
 LINES, DOCUMENTS = 1_000_000 // PARTS, 100_000 // PARTS
-AT_ONCE = 60_000  # bytes: half of what the pump has left when it has begun
+AT_ONCE = 65_536  # bytes of one turn, garbage included: half of what is free on the chip, whose words are half as long
 KEPT = 5_000  # ids of commands, and answers that can be given again
 HEAP_GROWTH = 8_000  # bytes: what a collection leaves varies by as much; the pump's heap has 200 kB
 
