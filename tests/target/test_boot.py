@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from cisterna.bench import glass
 from cisterna.bench.world.wiring import ENN, LIGHT_GREEN, LIGHT_RED, LIGHT_YELLOW, PIEZO
 from cisterna.link.client import Requests, unframe
 from cisterna.pharmacy import keys, provision
 from cisterna.sim.clinic import SERIAL
-from target import glass, images, storage
+from target import images, storage
 from target.witness import MS, WatchedTarget
 
 pytestmark = pytest.mark.target

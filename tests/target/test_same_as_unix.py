@@ -45,7 +45,6 @@ APART = {
 
 
 PRESCRIBED = ("power", "prescribe", "occlusion", "rotation")  # and whoever does waits for the pump's answer
-LATER_S = {"occlusion": 9}  # milliseconds decide whether the line is judged now or at the next look
 ORDERED = ("clinician",)  # something over the link began later, and nothing has been stopped since
 
 
@@ -54,7 +53,7 @@ ORDERED = ("clinician",)  # something over the link began later, and nothing has
 def test_same_therapy(therapy, name):
     """DEL-29, LIM-11, TIM-02: decisions, reasons, alarms, log and steps."""
     booked_apart = max(APART[name], GRANT if name in ORDERED else 0)
-    s_apart = TIME_S + (SIGNATURE_S * SIGNATURES if name in PRESCRIBED else 0) + LATER_S.get(name, 0)
+    s_apart = TIME_S + (SIGNATURE_S * SIGNATURES if name in PRESCRIBED else 0)
     unix, chip = seen(name, UnixTarget(paths.firmware())), seen(name, Rp2040Target(therapy))
     assert_same(unix, chip, APART[name], booked_apart, s_apart)
 
