@@ -1,1 +1,1 @@
-"""Which chip sits on which pin, one file a board; `wiring` is what they share."""
+"""The boards: one module each; `pump_board` and `wiring` are common to them."""

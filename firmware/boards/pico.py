@@ -1,6 +1,6 @@
-"""The real board: a Raspberry Pi Pico in the reference pump. `build_info` is written by the build of the image."""
+"""The real board: a Raspberry Pi Pico in the reference pump. The image build writes `build_info`."""
 
-from build_info import BUILD, COMMIT, VARIANT
+from build_info import BUILD, COMMIT, VARIANT  # pyright: ignore[reportMissingImports]
 
 from boards.pump_board import PumpBoard
 

@@ -1,7 +1,7 @@
-"""The reference pump around a Raspberry Pi Pico: which chip hangs on which pin and bus, by `wiring`.
+"""The reference pump around a Raspberry Pi Pico: the drivers on their pins and buses, by `wiring`.
 
-Every board of the pump is this one; `pico` and `unix` say what they are made of. Construction touches no chip but the
-pins; `prove` asks each one.
+`pico` and `unix` derive from it and add name and build. Construction sets up pins and peripherals but addresses no
+chip; `probe` does.
 """
 
 from binascii import hexlify
@@ -13,8 +13,8 @@ from drivers.annunciator import Lights, Sound
 from drivers.as5600 import AS5600
 from drivers.contacts import Contacts
 from drivers.display import Display
+from drivers.flash_region import FlashRegion
 from drivers.fram import FRAM
-from drivers.held_flash import HeldFlash
 from drivers.rv3028 import RV3028
 from drivers.serial_link import SerialLink
 from drivers.ssd1306 import SSD1306
@@ -27,15 +27,11 @@ from boards import wiring
 
 
 class PumpBoard:
-    """Everything the pump can reach. Subclasses give `name`, `build` and `commit`."""
+    """All drivers of the pump. Subclasses define `name`, `build` and `commit`."""
 
     def __init__(self):
-        chips = I2C(
-            wiring.I2C_CHIPS, scl=Pin(wiring.I2C_CHIPS_SCL), sda=Pin(wiring.I2C_CHIPS_SDA), freq=wiring.I2C_HZ
-        )
-        line = I2C(
-            wiring.I2C_LINE, scl=Pin(wiring.I2C_LINE_SCL), sda=Pin(wiring.I2C_LINE_SDA), freq=wiring.I2C_HZ
-        )
+        chips = I2C(wiring.I2C_CHIPS, scl=Pin(wiring.I2C_CHIPS_SCL), sda=Pin(wiring.I2C_CHIPS_SDA), freq=wiring.I2C_HZ)
+        line = I2C(wiring.I2C_LINE, scl=Pin(wiring.I2C_LINE_SCL), sda=Pin(wiring.I2C_LINE_SDA), freq=wiring.I2C_HZ)
         self._wake = Wake()
         self._motor_power = Pin(wiring.MOTOR_POWER, Pin.IN)
         self.steps = StepGenerator(
@@ -48,12 +44,12 @@ class PumpBoard:
         self.pressure = ABP2(line)
         self.fram = FRAM(chips)
         self.rtc = RV3028(chips)
-        self._glass = SSD1306(chips)
-        self.display = Display(self._glass)
+        self._display_chip = SSD1306(chips)
+        self.display = Display(self._display_chip)
         self.lights = Lights(wiring.LIGHT_MACHINE, red=Pin(wiring.LIGHT_RED))
         self.sound = Sound(wiring.SOUND_MACHINE, piezo=Pin(wiring.PIEZO))
         self.contacts = Contacts(
-            (
+            (  # in the order of pump.base.contacts
                 Pin(wiring.START, Pin.IN, Pin.PULL_UP),
                 Pin(wiring.STOP, Pin.IN, Pin.PULL_UP),
                 Pin(wiring.ACK, Pin.IN, Pin.PULL_UP),
@@ -61,12 +57,15 @@ class PumpBoard:
                 Pin(wiring.PCA_NC, Pin.IN, Pin.PULL_UP),
                 Pin(wiring.DOOR, Pin.IN, Pin.PULL_UP),
                 Pin(wiring.SYRINGE, Pin.IN, Pin.PULL_UP),
+                Pin(wiring.HOLD, Pin.IN, Pin.PULL_UP),
             ),
             gate=self.steps.gate,
             wake=self._wake,
         )
-        self.log_flash = HeldFlash(rp2.Flash(start=wiring.LOG_START, len=wiring.LOG_LENGTH), self.contacts)
-        self.vault_flash = HeldFlash(rp2.Flash(start=wiring.VAULT_START, len=wiring.VAULT_LENGTH), self.contacts)
+        log = rp2.Flash(start=wiring.LOG_START, len=wiring.LOG_LENGTH)  # pyright: ignore[reportCallIssue]
+        vault = rp2.Flash(start=wiring.VAULT_START, len=wiring.VAULT_LENGTH)  # pyright: ignore[reportCallIssue]
+        self.log_flash = FlashRegion(log, self.contacts)
+        self.vault_flash = FlashRegion(vault, self.contacts)
         self.link = SerialLink(
             wiring.LINK_UART,
             tx=Pin(wiring.LINK_TX),
@@ -76,15 +75,15 @@ class PumpBoard:
         )
         self.watchdog = Watchdog(Pin(wiring.WATCHDOG, Pin.OUT, value=0))
         self.wait = self._wake.wait
-        self._provable = (
+        self._probed = (
             ("stepper", self.steps),
             ("as5600", self.encoder),
             ("abp2", self.pressure),
             ("fram", self.fram),
             ("rv3028", self.rtc),
-            ("ssd1306", self._glass),
+            ("ssd1306", self._display_chip),
         )
-        self.drivers = tuple(name for name, _ in self._provable) + (
+        self.drivers = tuple(name for name, _ in self._probed) + (
             "display",
             "contacts",
             "annunciator",
@@ -92,18 +91,18 @@ class PumpBoard:
             "watchdog",
         )
 
-    def prove(self):
-        """Ask each chip through its driver. List of (driver, answered as it should)."""
-        return [(name, _answers(driver)) for name, driver in self._provable]
+    def probe(self):
+        """Test each chip through its driver. List of (name of the driver, True if the chip answers correctly)."""
+        return [(name, _passes_probe(driver)) for name, driver in self._probed]
 
     def motor_power(self):
-        """True while the motor's supply is there (the external watchdog has not cut it)."""
+        """True while the motor has its supply (the external watchdog has not cut it)."""
         return self._motor_power.value() == 1
 
     def unlock(self):
-        """Lets motion start again after a gate, once every edge has been taken; none can fall in between."""
+        """Unlocks the motor after a gate if all edges have been taken, with interrupts off so that none is missed."""
         if not self.steps.locked:
-            return  # interrupts are held back, and with them the UART's, only when there is something to unlock
+            return  # disable interrupts, among them that of the UART, only if there is something to unlock
         irq = machine.disable_irq()
         if self.contacts.all_taken():
             self.steps.unlock()
@@ -114,19 +113,24 @@ class PumpBoard:
         return hexlify(machine.unique_id()).decode()
 
     def bootloader(self):
-        """Leaves for the boot loader of the CPU, which waits for an image on USB. Does not return.
+        """Starts the boot loader of the CPU, which waits for an image on USB. Does not return.
 
-        The pins let go, so the motor has no current, and nobody feeds the external watchdog, which cuts its supply.
+        The pins become inputs, so the motor has no current, and the external watchdog, no longer fed, cuts its supply.
         """
         machine.bootloader()
 
-    def bitten(self):
-        """True if the last reset was the CPU's own watchdog."""
+    def reset(self):
+        """Resets the CPU, as its watchdog does. Does not return."""
+        machine.reset()
+
+    def was_watchdog_reset(self):
+        """True if the watchdog of the CPU, or `reset`, caused the last reset."""
         return machine.reset_cause() == machine.WDT_RESET
 
 
-def _answers(driver):
+def _passes_probe(driver):
+    """Result of the driver's `probe`; False if the chip does not answer."""
     try:
-        return driver.prove()
+        return driver.probe()
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""The simulated board: the same chips on the same pins, under `machine` and `rp2` of the Unix port."""
+"""The simulated board: the same chips on the same pins, with `machine` and `rp2` of `firmware/unix`."""
 
 from boards.pump_board import PumpBoard
 

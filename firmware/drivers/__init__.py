@@ -1,1 +1,1 @@
-"""One chip, one file. Each talks only through `machine` and `rp2`, and knows nothing of therapy."""
+"""One driver per chip. A driver uses only `machine`, `rp2` and `pump.base.contacts`, and knows nothing of therapy."""

@@ -1,6 +1,6 @@
 """Honeywell ABP2 line pressure sensor, -100 .. +100 kPa differential, 24 bit, I2C 0x28 (data sheet, "I2C").
 
-A conversion takes 5 ms: `trigger`, do something else, `read_pa`. The caller judges `status` and `raw`.
+A conversion takes 5 ms: call `trigger`, and `read_pa` at least 5 ms later. The caller checks `status` and `raw`.
 """
 
 import time
@@ -22,9 +22,11 @@ _ZERO = const(0x800000)
 
 
 class ABP2:
+    """`status`: status byte, `raw`: 24-bit count of the last reading. `i2c`: machine.I2C."""
+
     def __init__(self, i2c):
         self._i2c = i2c
-        self._answer = bytearray(4)  # status and pressure; the three bytes of temperature are left unread
+        self._answer = bytearray(4)  # status and pressure; the three bytes of temperature are not read
         self.status = 0
         self.raw = 0
 
@@ -42,12 +44,12 @@ class ABP2:
         self.status = answer[0]
         self.raw = raw = answer[1] << 16 | answer[2] << 8 | answer[3]
         counts = raw - _ZERO
-        # counts * 15625 >> 20, in two halves so that everything stays below 2^30
+        # counts * 15625 >> 20, in two halves so that every intermediate stays below 2^30
         return ((counts >> 10) * 15625 + ((counts & 1023) * 15625 >> 10)) >> 10
 
-    def prove(self):
-        """True if a conversion comes back with power, done, and without a memory error. Takes 6 ms."""
+    def probe(self):
+        """True if a conversion completes with power and without a memory error. Takes 6 ms. OSError as `read_pa`."""
         self.trigger()
-        time.sleep_ms(CONVERSION_MS + 1)  # the milliseconds that are counted began before it did
+        time.sleep_ms(CONVERSION_MS + 1)  # 1 ms more: the first millisecond that `sleep_ms` counts may be nearly over
         self.read_pa()
         return self.status & (STATUS_POWERED | STATUS_BUSY | STATUS_MEMORY_ERROR) == STATUS_POWERED

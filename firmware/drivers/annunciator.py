@@ -1,5 +1,6 @@
-# ruff: noqa: F821  (the words of a PIO program are defined by rp2.asm_pio, not by this module)
-"""Alarm lights and sound, kept going by PIO state machines: a hung CPU does not silence an alarm.
+# ruff: noqa: F821  (rp2.asm_pio defines the names in a PIO program)
+# pyright: reportUndefinedVariable=false, reportCallIssue=false, reportIndexIssue=false, reportArgumentType=false
+"""Alarm lights and sound by PIO state machines: an alarm continues while the CPU hangs.
 
 Priorities 0 none, 1 low, 2 medium, 3 high. IEC 60601-1-8 windows:
 
@@ -8,8 +9,7 @@ Priorities 0 none, 1 low, 2 medium, 3 high. IEC 60601-1-8 windows:
     medium  yellow 0.5 Hz, half on        3 pulses of 200 ms, every 12.8 s (11.8 s of rest)
     low     yellow steady                 1 pulse of 240 ms, every 15.4 s (15.1 s of rest)
 
-Green is steady while infusing. Both programs repeat the word that is in X for ever: for steps this would be a
-runaway, for an alarm it is what is wanted.
+Green is steady while infusing. Both programs repeat the word in X for ever, until the CPU changes it.
 """
 
 from micropython import const
@@ -26,7 +26,7 @@ _MOV_X_OSR = const(0xA027)  # mov(x, osr)
 
 
 def _repeat(machine, word):
-    """Let `machine` begin to repeat `word` now. It is stopped meanwhile, lest it take the word away."""
+    """Restart `machine` with `word` in X. It is stopped first, or it could take the word from the FIFO itself."""
     machine.active(0)
     machine.put(word)
     machine.exec(_PULL_NOBLOCK)
@@ -41,7 +41,7 @@ _RED_2_HZ = const(0b000_001_000_001_000_001_000_001)
 _YELLOW_HALF_HZ = const(0b000_000_000_000_010_010_010_010)
 _YELLOW = const(0b010_010_010_010_010_010_010_010)
 _GREEN = const(0b100_100_100_100_100_100_100_100)
-_FRAMES = [0, _YELLOW, _YELLOW_HALF_HZ, _RED_2_HZ]  # lists: see the syringes of pump.units
+_FRAMES = [0, _YELLOW, _YELLOW_HALF_HZ, _RED_2_HZ]  # a list: see SYRINGES of pump.base.units
 _FRAME_CLOCK_HZ = const(4108)  # 1027 cycles a frame: 250 ms
 
 
@@ -59,7 +59,7 @@ def light_frames():
 
 
 class Lights:
-    """Red, yellow and green on three pins that follow one another; `red` is the first (machine.Pin)."""
+    """Red, yellow and green on three consecutive pins; `red` (machine.Pin) is the first."""
 
     def __init__(self, machine_id, red):
         self._sm = StateMachine(machine_id, light_frames, freq=_FRAME_CLOCK_HZ, out_base=red)
@@ -67,16 +67,15 @@ class Lights:
         _repeat(self._sm, 0)
 
     def show(self, priority, muted=False, infusing=False):
-        """Show `priority` 0 .. 3, and green while `infusing`, at once. Lights are never muted."""
+        """Show `priority` 0 .. 3, and green if `infusing`, at once. `muted` is ignored: lights are never muted."""
         frames = _FRAMES[priority] | (_GREEN if infusing else 0)
         if frames != self._shown:
             self._shown = frames
             _repeat(self._sm, frames)
 
 
-# --- sound: a word is 32 slots, lowest bit first; a slot that is 1 sounds in its first half. The clock sets
-# how long a slot is and how high it sounds: the more urgent, the quicker and the higher. Half a slot is 2048
-# cycles, 64 periods of the tone.
+# --- sound: a word is 32 slots, lowest bit first; a slot with bit 1 sounds in its first half. The clock sets length and
+# pitch of a slot: the higher the priority, the shorter and higher. Half a slot is 2048 cycles, 64 periods of the tone.
 
 _BURST_HIGH = const(0b00000000_00000000_00_11_0_111_00_11_0_111)  # 3 2 . 3 2, then rest
 _BURST_MEDIUM = const(0b111)
@@ -107,7 +106,7 @@ def tone_bursts():
 
 
 class Sound:
-    """Piezo on one pin (machine.Pin)."""
+    """Alarm sound on the pin `piezo` (machine.Pin)."""
 
     def __init__(self, machine_id, piezo):
         self._piezo = piezo
@@ -116,12 +115,12 @@ class Sound:
         self.show(NONE)
 
     def show(self, priority, muted=False):
-        """Sound `priority` 0 .. 3, or nothing while `muted`, at once. An unchanged sound is not disturbed."""
+        """Sound `priority` 0 .. 3, or nothing if `muted`, at once. An unchanged sound continues without a restart."""
         sounding = NONE if muted else priority
         if sounding == self._sounding:
             return
         self._sounding = sounding
-        sm = self._sm  # `init` leaves it stopped, the pin low and the FIFO empty
+        sm = self._sm  # `init` stops it, sets the pin low and empties the FIFO
         sm.init(tone_bursts, freq=_CLOCKS_HZ[sounding], out_base=self._piezo, set_base=self._piezo)
         if sounding != NONE:
             _repeat(sm, _BURSTS[sounding])

@@ -1,4 +1,4 @@
-"""Eight rows of text on the display. Only rows whose text changed are drawn and sent, one transfer each."""
+"""Eight rows of text on the display. Only changed rows are drawn and sent, one transfer each."""
 
 from micropython import const
 
@@ -7,7 +7,7 @@ COLUMNS = const(16)
 
 
 class Display:
-    """Needs a chip with `start()`, `pages` (frame buffers, a row of text each) and `send(page)`."""
+    """Text on `chip`, which needs `start()`, `pages` (a frame buffer per row of text), `send(page)` and `is_on()`."""
 
     def __init__(self, chip):
         self._chip = chip
@@ -15,10 +15,10 @@ class Display:
         self._started = False
 
     def show(self, rows, most=ROWS):
-        """Show the 8 strings `rows`, the first 16 characters of each; `most` of them now, 3 ms each.
+        """Show the 8 strings `rows`, 16 characters each. At most `most` changed rows are sent, 3 ms each.
 
-        True if all are shown; otherwise the rest goes out with the next call. Nothing is sent, or allocated, if none
-        changed. OSError if the chip does not answer.
+        False if changed rows are left, for the next call. If no row changed, nothing is sent and nothing allocated.
+        OSError if the chip does not answer.
         """
         shown = self._shown
         if rows == shown:  # one comparison in C, the usual case
@@ -39,8 +39,13 @@ class Display:
                 shown[i] = rows[i]
         return True
 
+    def check(self):
+        """OSError if the chip does not answer, or is off though it was started: its picture is gone. No allocation."""
+        if self._started and not self._chip.is_on():
+            raise OSError("display: it has switched itself off")
+
     def invalidate(self):
-        """Forget what the glass shows: the next call starts the chip and sends everything anew."""
+        """Make the next `show` start the chip again and send all rows, as after an error."""
         self._started = False
         for i in range(ROWS):
             self._shown[i] = None

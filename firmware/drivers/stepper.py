@@ -1,13 +1,14 @@
-# ruff: noqa: F821  (the words of a PIO program are defined by rp2.asm_pio, not by this module)
+# ruff: noqa: F821  (rp2.asm_pio defines the names in a PIO program)
+# pyright: reportUndefinedVariable=false, reportCallIssue=false, reportIndexIssue=false, reportArgumentType=false
 """Step generator: finite grants of microsteps, timed by a PIO state machine (RP2040 data sheet, chapter 3).
 
-The brain grants a number of steps; the state machine makes them and falls silent, whatever becomes of the
-CPU. A grant is three words, put together and only while no grant is in motion:
+The CPU grants a number of steps; the state machine makes them and stops by itself, even if the CPU hangs. A grant is
+three words, written together and only while no grant is in motion:
 
     1. first_delay_us - 5000     2. period_us - 5000     3. steps - 1
 
-Step k (0 .. steps-1) rises t_put + 5000 + word1 + k * (5000 + word2) microseconds, exact to the cycle. The
-5000 us lie in the program, before EVERY step: no word, no fault of the CPU and no restart can step faster.
+Step k (0 .. steps-1) rises at t_put + 5000 + word1 + k * (5000 + word2) microseconds, exact to the cycle. The program
+itself waits the 5000 us before EVERY step: no word, no CPU fault and no restart can step faster.
 """
 
 from array import array
@@ -16,28 +17,28 @@ from machine import disable_irq, enable_irq
 from micropython import const
 from rp2 import PIO, StateMachine, asm_pio
 
-FLOOR_US = const(5000)  # the least time before any step, held by the program itself
+FLOOR_US = const(5000)  # least time before any step, ensured by the program itself
 CLOCK_HZ = const(1_000_000)  # one cycle is one microsecond
 
-# Instructions that the CPU gives to the state machine, encoded (data sheet 3.4): assembling a text allocates.
+# Instructions that the CPU executes on the state machine, encoded (data sheet 3.4): assembling text would allocate.
 _MOV_ISR_X = const(0xA0C1)  # mov(isr, x)
 _PUSH_NOBLOCK = const(0x8000)  # push(noblock)
 _PULL_NOBLOCK = const(0x8080)  # pull(noblock)
 _STEP_LOW = const(0xE000)  # set(pins, 0)
 
 
-# Cycles, with word 1 pulled in cycle 0 (all three words are there, or the machine stalls with STEP low):
+# Cycles, with word 1 pulled in cycle 0 (until all three words are there, the machine stalls with STEP low):
 #   7 of loading, w1 + 1 of "wait", 31 of set(y, 30)[30], 31 * 160 of "hold", 1 of the count:
 #   STEP rises in cycle 7 + (w1 + 1) + 31 + 4960 + 1 = 5000 + w1.
 # From one rise to the next: 3 + 1 high, 1 low, 1 jmp, 1 mov, then as above: 7 + (w2 + 1) + 31 + 4960 + 1.
 # STEP is high for 4 us (TMC2209 data sheet, STEP/DIR timing: 100 ns are enough).
-# x counts steps left and goes down in the cycle BEFORE the rise: a machine that is stopped between the two
-# has counted one step too many, never one too few, so what is booked is never less than what moved.
+# x counts steps left and decreases in the cycle BEFORE the rise: a machine stopped between the two has counted one step
+# too many, never one too few, so the booked steps are never less than the real ones.
 # ISR is free once the words are loaded, so x can be read at any time.
 @asm_pio(set_init=PIO.OUT_LOW)
 def step_grant():
     label("start")
-    pull(block)  # an empty FIFO is silence
+    pull(block)  # an empty FIFO: no steps
     mov(y, osr)  # y: time before the first step
     pull(block)
     mov(isr, osr)
@@ -54,7 +55,7 @@ def step_grant():
     nop()[31]
     nop()[31]
     jmp(y_dec, "hold")[31]
-    jmp(x_dec, "step")  # only counts: both ways lead to the next line
+    jmp(x_dec, "step")  # only decrements x: both branches lead to the next line
     label("step")
     set(pins, 1)[2]
     mov(y, invert(x))  # zero once x has gone below zero
@@ -65,9 +66,9 @@ def step_grant():
 
 
 class StepGenerator:
-    """Grants steps to the motor. No method allocates; `gate` may be called from a hard interrupt.
+    """Grants of steps to the motor. No method allocates; `gate` may be called from a hard interrupt.
 
-    `step`, `direction` and `enn` are machine.Pin; `enn` is the driver's ENN (0 = energised).
+    machine_id: PIO state machine. step, direction, enn: machine.Pin; enn is ENN of the motor driver (0: energised).
     """
 
     def __init__(self, machine_id, step, direction, enn):
@@ -79,18 +80,18 @@ class StepGenerator:
         self._steps = 0
         self._made = 0
         self._moving = False
-        self.gated = False  # the grant in motion was cut by an interrupt
-        self.locked = False  # nothing may start until whoever reads the edges has heard why
+        self.gated = False  # an interrupt cut the grant in motion; until `halt`
+        self.locked = False  # no grant may start until `unlock`, after the edge that gated has been handled
 
     def enable(self, on):
-        """Energise the motor, or let it go. It holds its position between steps only while energised."""
+        """Energise the motor, or switch it off. It holds its position between steps only while energised."""
         self._enn.value(0 if on else 1)
 
     def grant(self, forward, first_delay_us, period_us, steps):
-        """Start `steps` (>= 1) usteps: the first `first_delay_us` from now, each next one `period_us` later.
+        """Start `steps` (>= 1) usteps: the first `first_delay_us` from now, each further one `period_us` later.
 
-        Both times are held to FLOOR_US or more. DIR is set that long before the first step (20 ns are
-        needed). False while locked: nothing was started. RuntimeError if a grant is still in motion.
+        Both times are raised to at least FLOOR_US. DIR is set that long before the first step (20 ns are needed).
+        False if locked: nothing was started. ValueError for steps < 1, RuntimeError if a grant is still in motion.
         """
         if steps < 1:
             raise ValueError("grant: steps must be 1 or more")
@@ -103,7 +104,7 @@ class StepGenerator:
         self._steps = steps
         self._made = 0
         self._direction.value(1 if forward else 0)
-        # A gate must fall before the words (nothing starts) or after them (they are stopped), never between.
+        # A gate must come before the words (nothing starts) or after them (they are stopped), never in between.
         irq = disable_irq()
         started = not self.locked
         if started:
@@ -114,13 +115,13 @@ class StepGenerator:
         return started
 
     def busy(self):
-        """True while a grant has steps left (also when a gate has stopped it: `halt` ends it)."""
+        """True while a grant has steps left, also after a gate has stopped it; `halt` ends it."""
         if self._moving:
             self.made()
         return self._moving
 
     def made(self):
-        """Usteps made of the grant in motion, or of the last one. Motion goes on undisturbed.
+        """Usteps made of the grant in motion, or of the last one. Does not disturb the motion.
 
         OSError if the state machine does not answer.
         """
@@ -133,40 +134,43 @@ class StepGenerator:
         return self._made
 
     def halt(self):
-        """End motion at the current ustep, empty the FIFO. Usteps made of the grant. A lock stays."""
-        self.gated = False  # first: a gate that falls from here on stays latched
+        """End motion at the current ustep and empty the FIFO. Returns the usteps made of the grant. A lock stays.
+
+        OSError if the state machine does not answer.
+        """
+        self.gated = False  # first: a gate from here on stays latched
         sm = self._sm
         sm.active(0)
         made = self.made()
-        if sm.tx_fifo():  # words not even taken: nothing has moved
+        if sm.tx_fifo():  # the words are still in the FIFO: nothing has moved
             made = 0
         while sm.tx_fifo():
             sm.exec(_PULL_NOBLOCK)
-        sm.restart()  # to the program's start; it waits there for the next grant
-        sm.exec(_STEP_LOW)  # it may have been stopped while STEP was high
+        sm.restart()  # to the start of the program, where it waits for the next grant
+        sm.exec(_STEP_LOW)  # the machine may have been stopped while STEP was high
         self._moving = False
         self._made = made
         return made
 
     def gate(self):
-        """Stop at once and let nothing start until `unlock`. For hard interrupts: allocates nothing."""
+        """Stop at once; no grant may start until `unlock`. For hard interrupts: allocates nothing."""
         self._sm.active(0)
         self.gated = self.locked = True
 
     def unlock(self):
-        """Grants may start again: the edge that gated has been heard of (see `Board.unlock`)."""
+        """Grants may start again: the edge that gated has been handled (see `PumpBoard.unlock`)."""
         self.locked = False
 
-    def prove(self):
-        """True if the state machine answers."""
+    def probe(self):
+        """True if the state machine answers; else OSError."""
         self._steps_left()
         return True
 
     def _steps_left(self):
-        """x of the program: steps left less one, -1 when all are made.
+        """x of the program: steps left less one, -1 when all are made. OSError if it cannot be read.
 
-        An instruction from the CPU is executed at once, between two of the program (data sheet 3.5.7). It
-        must not come in the 7 cycles that load a grant: returning from `grant` and calling this take longer.
+        An instruction of the CPU is executed at once, between two of the program (data sheet 3.5.7). It must not come
+        in the 7 cycles that load a grant: returning from `grant` and calling this method take longer.
         """
         sm = self._sm
         sm.exec(_MOV_ISR_X)

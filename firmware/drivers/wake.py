@@ -1,25 +1,25 @@
-"""Waiting: the CPU sleeps until an interrupt has something to say or a time is over."""
+"""Sleep of the CPU until an interrupt handler sets a flag, or until a timeout."""
 
 import time
 
-from events import wait_ms
+from events import wait_ms  # pyright: ignore[reportMissingImports]
 
 
 class Wake:
-    """Interrupt handlers set `woken`; `wait` returns when one has, or after its time.
+    """Interrupt handlers set `woken`; `wait` then returns.
 
-    A wake-up cannot get lost: `woken` set before `wait` makes it return at once, and an interrupt that falls between
-    the test and the sleep ends the sleep (see `events`).
+    No wake-up is lost: if `woken` is set before `wait`, it returns at once, and an interrupt between the test and the
+    sleep ends the sleep (see `events`).
     """
 
     def __init__(self):
         self.woken = False
 
     def wait(self, ms):
-        """Sleep for `ms` at most. What woke it is in the queues, if anything."""
+        """Sleep until `woken` is set, `ms` at most. The caller then reads the queues of the drivers."""
         start = time.ticks_ms()
         left_ms = ms
         while left_ms > 0 and not self.woken:
             wait_ms(left_ms)
             left_ms = ms - time.ticks_diff(time.ticks_ms(), start)
-        self.woken = False  # before the caller looks into its queues, so that what comes later wakes it again
+        self.woken = False  # before the caller reads the queues, so that a later interrupt wakes it again

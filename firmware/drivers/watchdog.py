@@ -1,7 +1,7 @@
-"""Two watchdogs fed together: the RP2040's own resets the CPU, the external one cuts the motor's power.
+"""Two watchdogs, fed together: that of the RP2040 resets the CPU, the external one cuts the power of the motor.
 
-The external one wants an edge at least every 6.5 s. The RP2040's (data sheet 4.7) cannot be stopped once
-started and reaches 8.3 s at most. Fed from the main loop only, never from an interrupt or a timer.
+The external one needs an edge at least every 6.5 s. That of the RP2040 (data sheet 4.7) cannot be stopped once started,
+and its longest time is 8.3 s. Fed from the main loop only, never from an interrupt or a timer.
 """
 
 from machine import WDT
@@ -11,7 +11,7 @@ TIMEOUT_MS = const(8000)
 
 
 class Watchdog:
-    """`pulse` is the machine.Pin of the external watchdog. Nothing runs before the first `feed`."""
+    """`pulse` is the machine.Pin of the external watchdog. Neither watchdog runs before the first `feed`."""
 
     def __init__(self, pulse):
         self._pulse = pulse
@@ -19,7 +19,7 @@ class Watchdog:
         self._wdt = None
 
     def feed(self):
-        """Feed both; the first call starts the RP2040's."""
+        """Feed both; the first call starts that of the RP2040."""
         if self._wdt is None:
             self._wdt = WDT(timeout=TIMEOUT_MS)
         self._wdt.feed()

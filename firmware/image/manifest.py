@@ -1,6 +1,6 @@
-# ruff: noqa: F821  (the words of a manifest are defined by whoever reads it)
-# What is frozen into both images: the firmware, and nothing else. The build refuses an import that is answered neither
-# by these files nor by a module of the port.
+# ruff: noqa: F821  (the reader of the manifest defines its functions)
+# Frozen into both images: the firmware, and nothing else. The build refuses an import that is neither one of these
+# files nor a module of the port.
 FIRMWARE = "$(BOARD_DIR)/../.."
 
 package("pump", base_path=FIRMWARE)

@@ -1,5 +1,5 @@
-# ruff: noqa: F821  (the words of a manifest are defined by whoever reads it)
-# The development image: the firmware, its file system, and a start that can be interrupted.
+# ruff: noqa: F821  (the reader of the manifest defines its functions)
+# The development image: the firmware, its file system, and a start that Ctrl-C can interrupt.
 include("manifest.py")
 module("_boot.py", base_path="$(BOARD_DIR)/../development")
 module("start.py", base_path="$(BOARD_DIR)/../development")

@@ -1,4 +1,4 @@
-"""The board that `main` runs on: here the simulated one."""
+"""The board that `main` imports: here the simulated one."""
 
 from boards.unix import Board
 

@@ -1,7 +1,7 @@
-"""`machine` of the simulated board: the RP2040 port's classes over the pins and buses of a simulated world.
+"""`machine` of the simulated board: the classes of the RP2040 port, over the pins and buses of a simulated world.
 
-The world is attached by whoever runs the firmware; the firmware cannot tell, and never needs to. Code takes
-no time here, waiting does: time moves in `idle`, in the sleeps of `time`, and while a full UART drains.
+The simulation attaches its world before it starts the firmware; the firmware needs no code for that. Code takes no
+virtual time: time advances in `idle`, in the sleeps of `time`, and while a full UART sends.
 """
 
 PWRON_RESET = 1
@@ -13,7 +13,7 @@ _world = None
 
 
 def attach(world):
-    """The CPU begins, wired to `world`: pins are inputs, nothing runs, no interrupt is set up."""
+    """Power-up of the CPU, wired to `world`: all pins are inputs, nothing runs, no interrupt is set up."""
     global _world
     _world = world
     Pin._states = {}
@@ -21,7 +21,7 @@ def attach(world):
 
 
 def attached():
-    """The world. RuntimeError if there is none."""
+    """The attached world. RuntimeError if there is none."""
     if _world is None:
         raise RuntimeError("machine: no simulated world is attached")
     return _world
@@ -36,7 +36,7 @@ def _edge(pin, level):
 
 
 class _PinState:
-    """What a pin is set to; shared by all Pin objects of one number."""
+    """State of one pin; shared by all Pin objects of its number."""
 
     def __init__(self, pin):
         self.pin = pin
@@ -44,15 +44,15 @@ class _PinState:
         self.latch = 0
         self.handler = None
         self.trigger = 0
-        self.edges = 0  # that the last interrupt stood for
+        self.edges = 0  # the edge of the last interrupt
 
     def flags(self):
-        """As of the port's irq object."""
+        """As `flags` of the port's irq object: the edge of the last interrupt."""
         return self.edges
 
 
 class Pin:
-    """GPIO `id` 0 .. 29. Pulls are accepted; what they do is in the board's idle levels."""
+    """GPIO `id` 0 .. 29. Pulls are accepted without effect: the world has the idle level of each pin."""
 
     IN = 0
     OUT = 1
@@ -80,7 +80,7 @@ class Pin:
             self.init(mode, pull, value=value)
 
     def init(self, mode=-1, pull=-1, *, value=None, alt=-1):
-        """Sets direction, pull and first level."""
+        """Sets direction, pull and initial level."""
         state = self._state
         if value is not None:
             state.latch = 1 if value else 0
@@ -92,7 +92,7 @@ class Pin:
             self._gpio.drive(self.id, state.latch)
 
     def value(self, x=None):
-        """The level at the pin; with `x`, sets the output's."""
+        """The level at the pin; with `x`, sets the level of the output."""
         if x is None:
             return self._gpio.levels[self.id]
         if _world.timeline.ending:
@@ -117,8 +117,9 @@ class Pin:
         self.value(1 - self._state.latch)
 
     def irq(self, handler=None, trigger=12, *, priority=1, wake=None, hard=False):
-        """Calls `handler(pin)` at each edge of `trigger`. Hard and soft are the same here: at the instant of
-        the edge. Returns what has `flags()`: the edge.
+        """Calls `handler(pin)` at each edge of `trigger`, hard or soft, at the instant of the edge.
+
+        Returns an object with `flags()`.
         """
         self._state.handler = handler
         self._state.trigger = trigger
@@ -129,7 +130,7 @@ class Pin:
 
 
 class I2C:
-    """Bus `id` 0 or 1. OSError(EIO) if the address is not acknowledged."""
+    """Bus `id` 0 or 1. Transfers raise OSError(EIO) if the address is not acknowledged."""
 
     def __init__(self, id, *, scl=None, sda=None, freq=400000, timeout=50000):
         world = attached()
@@ -144,7 +145,7 @@ class I2C:
         return self._bus.addresses()
 
     def writeto(self, addr, buf, stop=True):
-        """Writes `buf`; number of acknowledged bytes."""
+        """Writes `buf`. Returns the number of acknowledged bytes."""
         self._touch()
         self._bus.chip(addr).write(buf)
         return len(buf)
@@ -180,9 +181,7 @@ class I2C:
 
 
 class UART:
-    """The link to the host. Reads and writes as with timeout=0, but a write that finds no room waits for
-    it.
-    """
+    """The link to the host. Reads and writes as with timeout=0, but a write waits until there is room."""
 
     IRQ_RXIDLE = 0x40
     IRQ_TXIDLE = 0x20
@@ -198,9 +197,10 @@ class UART:
         self._trigger = 0
         self.init(baudrate, **keys)
 
-    def init(self, baudrate=115200, bits=8, parity=None, stop=1, *, rxbuf=256, txbuf=256, **keys):
-        """Format other than 8N1, pins and timeouts are accepted and change nothing."""
+    def init(self, baudrate=115200, bits=8, parity=None, stop=1, *, rxbuf=256, txbuf=256, timeout=0, **keys):
+        """Format other than 8N1 and pins are accepted and change nothing. `timeout`: ms that `write` waits for room."""
         self._touch()
+        self._timeout_us = timeout * 1000
         wire = self._wire
         wire.open(baudrate, max(32, rxbuf), max(32, txbuf))
         wire.on_rx = self._received
@@ -214,7 +214,7 @@ class UART:
         return len(self._wire.received)
 
     def read(self, nbytes=-1):
-        """Up to `nbytes` of what is there; None if nothing is."""
+        """Up to `nbytes` received bytes; None if there are none."""
         self._touch()
         wire = self._wire
         if not wire.received:
@@ -222,7 +222,7 @@ class UART:
         return bytes(wire.take(len(wire.received) if nbytes < 0 else nbytes))
 
     def readinto(self, buf, nbytes=-1):
-        """As `read`, into `buf`. Bytes read, or None."""
+        """As `read`, into `buf`. Returns the number of bytes, or None."""
         data = self.read(len(buf) if nbytes < 0 else min(nbytes, len(buf)))
         if data is None:
             return None
@@ -230,45 +230,47 @@ class UART:
         return len(data)
 
     def readline(self):
-        """What is there up to and with the first line feed; None if nothing is."""
+        """The received bytes up to and including the first line feed, or all; None if there are none."""
         end = self._wire.received.find(b"\n")
         return self.read(end + 1 if end >= 0 else -1)
 
     def write(self, buf):
-        """Sends `buf`; bytes taken, which is all of them. Waits while the buffer is full."""
+        """Sends `buf`; waits up to `timeout` while the transmit buffer is full. Bytes taken; None for none."""
         world = self._world
         wire = self._wire
         size = len(buf)
         done = 0
         view = memoryview(buf)
-        while done < size:
-            world.timeline.touch()
+        world.timeline.touch()
+        give_up_us = world.timeline.now_us + self._timeout_us
+        while True:
             n = min(size - done, wire.room())
             if n:
                 wire.transmit(view[done : done + n])
                 done += n
-            else:
-                world.timeline.sleep_until(world.timeline.now_us + 16 * wire.byte_ns // 1000 + 1)
-        return size
+                give_up_us = world.timeline.now_us + self._timeout_us
+            if done == size or world.timeline.now_us >= give_up_us:
+                return done or None
+            world.timeline.sleep_until(world.timeline.now_us + 16 * wire.byte_ns // 1000 + 1)
 
     def txdone(self):
-        """True once all has left."""
+        """True if all bytes have been sent."""
         self._touch()
         return self._wire.sent_us <= self._world.timeline.now_us
 
     def flush(self):
-        """Waits until all has left."""
+        """Waits until all bytes have been sent."""
         self._world.timeline.sleep_until(self._wire.sent_us)
 
     def irq(self, handler=None, trigger=0, hard=False):
-        """Calls `handler(uart)` at IRQ_RXIDLE (a burst has ended) and IRQ_TXIDLE (all was sent)."""
+        """Calls `handler(uart)` at IRQ_RXIDLE (a burst has ended) and IRQ_TXIDLE (all bytes were sent)."""
         self._handler = handler
         self._trigger = trigger
         self._wire.on_tx = self._sent if handler and trigger & UART.IRQ_TXIDLE else None
         return self
 
     def _received(self, idle):
-        self._world.timeline.interrupted = True  # the port's own interrupt wakes the CPU in any case
+        self._world.timeline.interrupted = True  # the interrupt of the port itself wakes the CPU in any case
         if idle and self._handler and self._trigger & UART.IRQ_RXIDLE:
             self._world.interrupt(self._handler, self)
 
@@ -277,7 +279,7 @@ class UART:
 
 
 class Timer:
-    """A software timer. `period` in ms, or `freq` in Hz; the callback runs at its very microsecond."""
+    """A software timer. `period` in ms, or `freq` in Hz; the callback runs at the exact microsecond."""
 
     ONE_SHOT = 0
     PERIODIC = 1
@@ -285,25 +287,25 @@ class Timer:
     def __init__(self, id=-1, **keys):
         self._world = attached()
         self.due_us = _NEVER
-        self.listed = False
+        self.registered = False
         if keys:
             self.init(**keys)
 
     def init(self, *, mode=PERIODIC, period=-1, freq=-1, callback=None, hard=False):
-        """Starts it anew."""
+        """Starts or restarts the timer."""
         world = self._world
         self._period_us = period * 1000 if freq == -1 else 1000000 // freq
         self._periodic = mode == Timer.PERIODIC
         self._callback = callback
         self.due_us = world.timeline.now_us + max(1, self._period_us)
-        if not self.listed:
-            world.list_timer(self)
+        if not self.registered:
+            world.register_timer(self)
 
     def deinit(self):
         self.due_us = _NEVER
 
     def fire(self):
-        """The world's call: the time has come."""
+        """Runs the callback; the world calls it when the timer is due."""
         if self._periodic:
             self.due_us += self._period_us
         else:
@@ -313,14 +315,14 @@ class Timer:
 
 
 class WDT:
-    """The RP2040's watchdog: once started it cannot be stopped. `timeout` in ms, 8388 at most."""
+    """The watchdog of the RP2040; cannot be stopped once started. `timeout` in ms, 8388 at most."""
 
     def __init__(self, id=0, timeout=5000):
-        self._dog = attached().watchdog
-        self._dog.start(timeout)
+        self._watchdog = attached().watchdog
+        self._watchdog.start(timeout)
 
     def feed(self):
-        self._dog.feed()
+        self._watchdog.feed()
 
 
 class ADC:
@@ -335,30 +337,30 @@ class ADC:
 
 
 class PWM:
-    """Its settings are kept in the world's `sounds`, under the pin's number; no level moves."""
+    """Its settings are in `sounds` of the world, under the number of the pin; no level changes."""
 
     def __init__(self, pin, *, freq=0, duty_u16=0, duty_ns=0, invert=False):
         self._id = pin.id
-        self._set = [freq, duty_u16]
-        self._tell()
+        self._settings = [freq, duty_u16]
+        self._publish()
 
     def freq(self, value=None):
         if value is None:
-            return self._set[0]
-        self._set[0] = value
-        self._tell()
+            return self._settings[0]
+        self._settings[0] = value
+        self._publish()
 
     def duty_u16(self, value=None):
         if value is None:
-            return self._set[1]
-        self._set[1] = value
-        self._tell()
+            return self._settings[1]
+        self._settings[1] = value
+        self._publish()
 
     def deinit(self):
         attached().sounds.pop(f"pwm{self._id}", None)
 
-    def _tell(self):
-        attached().sounds[f"pwm{self._id}"] = tuple(self._set)
+    def _publish(self):
+        attached().sounds[f"pwm{self._id}"] = tuple(self._settings)
 
 
 def idle():
@@ -367,7 +369,7 @@ def idle():
 
 
 def lightsleep(time_ms=None):
-    """Sleeps for `time_ms`, or until an interrupt. The PIO runs on, which the real chip's would not."""
+    """Sleeps for `time_ms`, or until an interrupt. The PIO keeps running, unlike on the real chip."""
     if time_ms is None:
         idle()
     else:
@@ -375,7 +377,7 @@ def lightsleep(time_ms=None):
 
 
 def reset():
-    """Does not return."""
+    """Resets the CPU. Does not return."""
     attached().reset_cpu()
 
 
@@ -383,7 +385,7 @@ soft_reset = reset
 
 
 def bootloader():
-    """Into the RP2040's own boot loader, which the simulated board has nothing of: it waits there for a power cycle."""
+    """Starts the boot loader of the RP2040. It is not simulated: the board then waits for a power cycle."""
     attached().enter_boot_loader()
 
 
@@ -392,7 +394,7 @@ def reset_cause():
 
 
 def unique_id():
-    """8 bytes that no real board has."""
+    """8 bytes; no real board has this id."""
     return b"SIMULATE"
 
 
@@ -401,7 +403,7 @@ def freq():
 
 
 def disable_irq():
-    """Interrupts come only while time moves, so there is nothing to hold back."""
+    """Does nothing: interrupts come only while time advances."""
     return 0
 
 

@@ -1,8 +1,7 @@
-"""`rp2` of the simulated board: state machines by their behaviour, and the flash of vault and log.
+"""`rp2` of the simulated board: behaviour of the state machines, and the flash regions of vault and log.
 
-PIO instructions are not executed. The program named `step_grant` drives the simulated motor, with the timing
-that its text has on the real chip; any other program is a place where words go, the last of which the bench
-can read.
+PIO instructions are not executed. The program named `step_grant` drives the simulated motor with its timing on the real
+chip. Any other program only stores the last word written to it, which the bench can read.
 """
 
 import machine
@@ -41,7 +40,7 @@ class PIO:
 
 
 class Program:
-    """What `asm_pio` makes of a function: its name and its keywords."""
+    """Result of `asm_pio`: name of the function, and the keywords."""
 
     def __init__(self, name, keywords):
         self.name = name
@@ -49,7 +48,7 @@ class Program:
 
 
 def asm_pio(**keywords):
-    """Decorator; takes what the real one takes. The function is never called."""
+    """Decorator with the keywords of the real one. The function is never called."""
 
     def decorate(function):
         return Program(function.__name__, keywords)
@@ -58,9 +57,7 @@ def asm_pio(**keywords):
 
 
 def asm_pio_encode(instruction, sideset_count=0, sideset_opt=False):
-    """The code of one of the few instructions that the simulated state machine executes. ValueError for
-    others.
-    """
+    """Code of an instruction that the simulated state machine can execute. ValueError for any other."""
     text = instruction.replace(" ", "")
     if text not in _TEXTS:
         raise ValueError(
@@ -84,7 +81,7 @@ class StateMachine:
             self.init(program, **keywords)
 
     def init(self, program, freq=-1, **keywords):
-        """Loads `program`: FIFOs empty, at its first instruction, not active."""
+        """Loads `program`: FIFOs empty, first instruction next, not active."""
         self._touch()
         self._active = 0
         self._world.sounds[self.id] = 0
@@ -94,7 +91,7 @@ class StateMachine:
             self._source.reset()
 
     def active(self, value=None):
-        """Whether it runs; with `value`, lets it run or stops it where it is."""
+        """1 if it runs; with `value`, starts it or stops it at the present instruction."""
         if value is None:
             return self._active
         self._touch()
@@ -103,13 +100,13 @@ class StateMachine:
             self._source.set_active(bool(value))
 
     def restart(self):
-        """To the first instruction. FIFOs and scratch registers stay."""
+        """Goes to the first instruction. FIFOs and scratch registers keep their content."""
         self._touch()
         if self._source:
             self._source.restart()
 
     def exec(self, instruction):
-        """Executes one instruction, text or code, at once."""
+        """Executes one instruction, text or code, at once. ValueError if it is not simulated."""
         self._touch()
         source = self._source
         if not source:
@@ -133,7 +130,7 @@ class StateMachine:
             raise ValueError(f"rp2: the simulated state machine does not know instruction 0x{code:04x}")
 
     def put(self, value, shift=0):
-        """One word, or each of a buffer, into the TX FIFO. Waits while it is full."""
+        """Writes a word, or each word of a buffer, to the TX FIFO. Waits while it is full."""
         world = self._world
         source = self._source
         for word in (value,) if isinstance(value, int) else value:
@@ -146,7 +143,7 @@ class StateMachine:
                 world.sounds[self.id] = (word << shift) & 0xFFFFFFFF
 
     def get(self, buf=None, shift=0):
-        """One word from the RX FIFO, or as many as `buf` holds. Waits while it is empty."""
+        """Reads a word from the RX FIFO, or fills `buf`. Waits while it is empty."""
         if buf is None:
             return self._get() >> shift
         for i in range(len(buf)):
@@ -165,29 +162,32 @@ class StateMachine:
         return self._source.rx.pop(0)
 
     def tx_fifo(self):
-        """Words in the TX FIFO."""
+        """Number of words in the TX FIFO."""
         self._touch()
         return self._source.tx_fifo() if self._source else 0
 
     def rx_fifo(self):
-        """Words in the RX FIFO."""
+        """Number of words in the RX FIFO."""
         self._touch()
         return len(self._source.rx) if self._source else 0
 
     def irq(self, handler=None, trigger=0, hard=False):
-        """Calls `handler(state machine)` when a grant has run out."""
+        """Calls `handler(state machine)` at the end of a grant."""
         if self._source:
             self._source.on_irq = (lambda: self._world.interrupt(handler, self)) if handler else None
         return self
 
 
-_STORAGE_BYTES = 0x140000  # what the image keeps for storage, at the end of the flash (`image/`)
-_VAULT_START = 0x30000  # of it: from here on it is simulated
+_STORAGE_BYTES = 0x140000  # storage region at the end of the flash (`image/`)
+_VAULT_START = 0x30000  # offset in it; it is simulated from here on
 _SECTOR = 4096
 
 
 class Flash:
-    """Block device over `start` .. `start + len` of the storage, of which vault and log are simulated."""
+    """Block device over `start` .. `start + len` of the storage region, within vault and log.
+
+    ValueError outside of them, or if a bound is not that of a sector.
+    """
 
     def __init__(self, start=0, len=_STORAGE_BYTES):
         if start < _VAULT_START or start + len > _STORAGE_BYTES or start % _SECTOR or len % _SECTOR:
@@ -206,7 +206,7 @@ class Flash:
         self._flash.read(self._start + block * _SECTOR + off, buf)
 
     def writeblocks(self, block, buf, off=None):
-        """Without `off` the block is erased first; with it, bits are only cleared: of any piece, as in the image."""
+        """Without `off` the block is erased first; with `off`, bits are only cleared, in a piece of any size."""
         self._touch()
         if off is None:
             self._flash.erase(self._start // _SECTOR + block)
@@ -214,7 +214,7 @@ class Flash:
         self._flash.program(self._start + block * _SECTOR + off, buf)
 
     def ioctl(self, op, arg=0):
-        """1 to 3 (init, deinit, sync) do nothing; 4 number of blocks, 5 their size, 6 erases block `arg`."""
+        """1 to 3 (init, deinit, sync): nothing; 4: number of blocks; 5: their size; 6: erases block `arg`."""
         self._touch()
         if op == 4:
             return self._blocks

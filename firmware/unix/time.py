@@ -1,10 +1,10 @@
-"""`time` of the simulated board: virtual time, with the RP2040's ticks that wrap at 2^30."""
+"""`time` of the simulated board: virtual time, with ticks that wrap at 2^30 as on the RP2040."""
 
 import machine
 
 try:
     from utime import gmtime, localtime, mktime
-except ImportError:  # CPython, where drivers are tested with this module in the place of its own
+except ImportError:  # CPython, where tests replace `time` by this module
     from time import gmtime, localtime, mktime
 
 __all__ = [
@@ -14,11 +14,11 @@ __all__ = [
 
 _MASK = (1 << 30) - 1
 _HALF = 1 << 29
-_POWER_UP_UNIX_S = 1_609_459_200  # the chip believes in 1 January 2021 until told otherwise
+_POWER_UP_UNIX_S = 1_609_459_200  # 1 January 2021, the date of an unset chip
 
 
 def ticks_ms():
-    """Milliseconds since power-up (or from where the bench lets them start), modulo 2^30."""
+    """Milliseconds since power-up, plus the start value that the bench has set, modulo 2^30."""
     world = machine._world
     timeline = world.timeline
     timeline.touch()
@@ -37,19 +37,19 @@ ticks_cpu = ticks_us
 
 
 def ticks_diff(end, start):
-    """`end` - `start`, taken as less than half a turn apart."""
+    """`end` - `start` in ticks; correct if they are less than 2^29 apart."""
     return ((end - start + _HALF) & _MASK) - _HALF
 
 
 def ticks_add(ticks, delta):
-    """`ticks` + `delta`. OverflowError if delta is half a turn or more."""
+    """`ticks` + `delta`. OverflowError if `delta` is 2^29 or more either way."""
     if not -_HALF < delta < _HALF:
         raise OverflowError("ticks interval overflow")
     return (ticks + delta) & _MASK
 
 
 def sleep_us(us):
-    """Sleeps; interrupts are served meanwhile."""
+    """Sleeps for `us`; interrupts are served meanwhile."""
     timeline = machine._world.timeline
     timeline.touch()
     timeline.sleep_until(timeline.now_us + us)
@@ -64,7 +64,7 @@ def sleep(seconds):
 
 
 def time():
-    """Seconds since 1970 as an unset chip counts them. The wall clock is the RTC's."""
+    """Seconds since 1970 on an unset chip. The wall clock is the RTC."""
     world = machine.attached()
     return _POWER_UP_UNIX_S + (world.timeline.now_us - world.booted_us) // 1_000_000
 

@@ -1,8 +1,10 @@
-"""Every error a person meets: a line that names the thing, what it held and what is allowed."""
+"""The expected errors. Their text names the thing, the value found and the values allowed, one problem a line."""
+
+from typing import Any
 
 
 class CisternaError(Exception):
-    """Base of all expected errors. `str()` is the text to print, one problem a line."""
+    """Base of all expected errors. `str()` is the text to print; `exit_status` that of the command."""
 
     exit_status = 2
 
@@ -11,26 +13,30 @@ class ScenarioError(CisternaError):
     """The scenario file is not valid; nothing was run."""
 
 
+class DocumentError(CisternaError):
+    """A document that cannot be written or read as stated: the key, the value found, the values allowed."""
+
+
 class NotYet(CisternaError):
-    """The contract has it, this version does not."""
+    """The contract has this feature; this version does not."""
 
 
 class InstallError(CisternaError):
-    """A part of the installation is not where it must be."""
+    """A part of the installation is missing."""
 
 
 class OutputError(CisternaError):
-    """A file that was asked for cannot be written."""
+    """An output file cannot be written."""
 
 
 class TargetFailed(CisternaError):
-    """The bench itself broke: the simulated board died, or the firmware ended with an error."""
+    """The bench failed: the simulated board died, or the firmware ended with an error."""
 
     exit_status = 70
 
 
 class LinkError(CisternaError):
-    """The pump said something that is not the line protocol."""
+    """The pump sent something that is not the line protocol."""
 
     exit_status = 70
 
@@ -40,30 +46,32 @@ class LinkSilent(LinkError):
 
 
 class DeployRefused(CisternaError):
-    """The board, or the way to it, is not as it must be. Nothing on it was changed."""
+    """The board, its image or its port is not suitable. The board is unchanged."""
 
 
-class BoardSilent(CisternaError):
-    """The board did not do what it was told, or said nothing at all."""
+class BoardFailed(CisternaError):
+    """The board failed, or did not answer."""
 
     exit_status = 70
 
 
 class PumpRefused(CisternaError):
-    """The pump understood and refused. It changed nothing.
+    """The pump understood the request and refused it. Nothing was changed.
 
-    `code` is the pump's own stable word (`rx_limit_24h`), `detail` what it said besides.
+    code     the pump's error code (`rx_limit_24h`)
+    message  the pump's sentence
+    detail   further values of the answer
     """
 
-    def __init__(self, code: str, message: str = "", detail: dict | None = None):
+    def __init__(self, code: str, message: str = "", detail: dict[str, Any] | None = None):
         self.code = code
-        self.detail = detail or {}
+        self.detail: dict[str, Any] = detail or {}
         self.message = message
         super().__init__(self._text())
 
     def _text(self) -> str:
-        if self.message.startswith(self.code):  # the pump's own sentence has all of it
+        if self.message.startswith(self.code):  # the pump's own sentence is complete
             return f"the pump refused: {self.message}"
-        said = ", ".join(f"{key} {value}" for key, value in self.detail.items() if key != "code")
-        parts = [self.code, *([self.message] if self.message else []), *([said] if said else [])]
+        details = ", ".join(f"{key} {value}" for key, value in self.detail.items() if key != "code")
+        parts = [self.code, *([self.message] if self.message else []), *([details] if details else [])]
         return "the pump refused: " + ": ".join(parts)

@@ -1,4 +1,7 @@
-"""Where the parts are: the firmware beside this checkout, the scenarios inside this package."""
+"""Where the parts are: the firmware, the scenarios, the folder of products.
+
+In a checkout the firmware lies beside the package. A wheel carries a copy inside the package (`wheel_contents.py`).
+"""
 
 import os
 import sys
@@ -7,23 +10,47 @@ from pathlib import Path
 from cisterna.errors import InstallError
 
 PACKAGE = Path(__file__).resolve().parent
+CHECKOUT = PACKAGE.parents[1]  # in a wheel: a folder without firmware
 SCENARIOS = PACKAGE / "scenarios"
+_IN_WHEEL = PACKAGE / "_firmware"
+_SAMPLE = Path("pump", "storage", "records.py")  # a folder that holds this file is taken for the firmware
 
 
 def firmware() -> Path:
-    """Folder of the pump's firmware. `CISTERNA_FIRMWARE` overrides the checkout's own.
+    """Folder of the pump's firmware: CISTERNA_FIRMWARE, else the checkout's, else the copy in the package.
 
-    Raises InstallError when there is none: a copied package without its checkout has no pump to run.
+    Raises InstallError when there is none.
     """
-    told = os.environ.get("CISTERNA_FIRMWARE")
-    folder = Path(told) if told else PACKAGE.parents[1] / "firmware"
-    if (folder / "pump" / "records.py").is_file():
-        return folder.resolve()
-    where = "CISTERNA_FIRMWARE held" if told else "looked in"
+    named = os.environ.get("CISTERNA_FIRMWARE")
+    folders = [Path(named)] if named else [CHECKOUT / "firmware", _IN_WHEEL]
+    for folder in folders:
+        if (folder / _SAMPLE).is_file():
+            return folder.resolve()
+    where = "CISTERNA_FIRMWARE held" if named else "looked in"
     raise InstallError(
-        f"firmware: {where} {folder}, where pump/records.py is missing; "
-        "install from a checkout (`pip install -e .`) or set CISTERNA_FIRMWARE to its firmware folder"
+        f"firmware: {where} {' and '.join(map(str, folders))}, where {_SAMPLE} is missing; "
+        "install from a checkout (`pip install -e .`) or a wheel, or set CISTERNA_FIRMWARE to a firmware folder"
     )
+
+
+def firmware_of_checkout() -> Path:
+    """As `firmware`, for what writes beside it. Raises InstallError for the copy in an installed package."""
+    folder = firmware()
+    if folder == _IN_WHEEL:
+        raise InstallError(
+            "image: this package was installed without its checkout, so there is no build/image; name an image file, "
+            "work in a checkout (`pip install -e .`), or set CISTERNA_FIRMWARE to the firmware folder of one"
+        )
+    return folder
+
+
+def products() -> Path:
+    """Folder of what is built: the checkout's `build`; this user's cache for an installed package."""
+    if (CHECKOUT / "firmware" / _SAMPLE).is_file():
+        return CHECKOUT / "build"
+    import platformdirs  # here only: `--help` does not pay for it
+
+    return platformdirs.user_cache_path("cisterna")
 
 
 def use_firmware() -> Path:

@@ -1,6 +1,6 @@
-"""Prints what is fast, small and exact, each figure beside what it must reach and what others reach.
+"""Prints the figures of speed, size and accuracy, each beside its goal and what others reach.
 
-Not a test: times belong to one machine, and only a quiet one tells them right. Behaviour is asserted elsewhere.
+Not a test: times depend on the machine, which must be idle. Behaviour is asserted in the tests.
 """
 
 import argparse
@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-import accuracy
-import memory
-import occlusion
-import speed
+import figures_of_accuracy
+import figures_of_fluids
+import figures_of_memory
+import figures_of_occlusion
+import figures_of_relief
+import figures_of_speed
 from cisterna.bench.target import TargetError
 from cisterna.errors import CisternaError
-from figure import Figure, show
+from figure_table import Figure, show
 from rich.console import Console
 
 WIDTH = 150  # in a pipe
@@ -29,17 +31,19 @@ Group = Callable[[], Iterable[Figure]]
 
 
 def _chip() -> Iterable[Figure]:
-    import chip  # needs the emulator and the image, which the other groups do not
+    import figures_of_chip  # needs the emulator and the image, which the other groups do not
 
-    return chip.figures()
+    return figures_of_chip.figures()
 
 
 GROUPS: dict[str, tuple[str, Group]] = {
-    "speed": ("Speed of simulated therapy", speed.figures),
-    "accuracy": ("Accuracy", accuracy.figures),
-    "occlusion": ("Occlusion", occlusion.figures),
-    "quiet": ("Quiet when the line is open", occlusion.false_alarms),
-    "memory": ("Ninety days", memory.figures),
+    "speed": ("Speed of simulated therapy", figures_of_speed.figures),
+    "accuracy": ("Accuracy", figures_of_accuracy.figures),
+    "occlusion": ("Occlusion", figures_of_occlusion.figures),
+    "relief": ("Relief of a closed line", figures_of_relief.figures),
+    "fluids": ("Another strength in the line", figures_of_fluids.figures),
+    "quiet": ("Quiet when the line is open", figures_of_occlusion.false_alarms),
+    "memory": ("Ninety days", figures_of_memory.figures),
     "chip": ("The image on the RP2040", _chip),
 }
 USUAL = [name for name in GROUPS if name != "chip"]  # the chip needs the image: `make bench-target`
@@ -67,7 +71,7 @@ def main() -> int:
     for name in wanted.only:
         title, group = GROUPS[name]
         if name == "quiet" and not wanted.long:
-            group = occlusion.false_alarms_left_out
+            group = figures_of_occlusion.false_alarms_left_out
         with console.status(title):
             found[name] = list(_measured(title, group))
         show(title, found[name], console)

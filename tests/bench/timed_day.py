@@ -1,8 +1,8 @@
-"""Runs `cisterna` with the arguments given, on a target that looks at the clock; its own process, for `speed`.
+"""Runs `cisterna` with the given arguments on a target that measures time. A process of `figures_of_speed`.
 
     python timed_day.py PARTS.json sim FILE ...
 
-What it is spent on, in seconds, is in PARTS.json at the end.
+The seconds of each part are in PARTS.json at the end.
 """
 
 import json
@@ -17,7 +17,7 @@ parts_s: dict[str, float] = {}
 
 from cisterna import cli  # noqa: E402  (imports are what is timed first)
 from cisterna.bench import unix_target  # noqa: E402
-from cisterna.link.client import unframe  # noqa: E402
+from cisterna.link.protocol import unframe  # noqa: E402
 
 DAY = "the day itself"
 BEGINS = {"rx.load": "prescription loaded, checked, confirmed", "prime": "priming and connecting"}

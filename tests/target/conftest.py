@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from target import images
+from support.chip import images
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A pump is given a new image over its cables: whole, or not at all, whatever comes between."""
+"""A pump gets a new image over its cables: whole or not at all, with any interruption."""
 
 import contextlib
 import json
@@ -14,11 +14,12 @@ from typing import TextIO
 import pytest
 from cisterna.errors import CisternaError, PumpRefused
 from cisterna.flash import factory, uf2
-from cisterna.flash.flashing import STAGES, FlashBroken, FlashRefused
+from cisterna.flash.flash_context import FlashBroken, FlashRefused
+from cisterna.flash.flashing import STAGES
 from cisterna.flash.journal import NEW_BOARD
-from cisterna.image import sign
+from cisterna.image import image_files
 from cisterna.pharmacy import keys
-from target.flash_desk import CODE_END, LOG, OTHER_BUILD, SERIAL, VAULT, FlashDesk, renamed
+from support.chip.flash_bench import CODE_END, LOG, SERIAL, VAULT, FlashBench, renamed
 
 pytestmark = pytest.mark.target
 
@@ -43,13 +44,20 @@ def older(newer, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def build(newer):
-    return sign.facts(newer)["build"]
+    return image_files.facts(newer)["build"]
+
+
+@pytest.fixture(scope="module")
+def older_build(older, build):
+    found = image_files.facts(older)["build"]
+    assert found != build
+    return found
 
 
 @pytest.fixture
 def desk(newer, older, tmp_path_factory):
     folder = tmp_path_factory.mktemp("desk")
-    return FlashDesk(older, newer, folder)
+    return FlashBench(older, newer, folder)
 
 
 def raising_at(wanted):
@@ -60,17 +68,17 @@ def raising_at(wanted):
     return stage
 
 
-def test_a_pump_takes_a_signed_image_and_keeps_all_else(desk, build):
+def test_a_pump_takes_a_signed_image_and_keeps_all_else(desk, build, older_build):
     """The image is there, the counters go on, people and library and the log stay."""
     before = bytes(desk.chip.mcu.flash[VAULT]), bytes(desk.chip.mcu.flash[LOG])
-    assert desk.build() == OTHER_BUILD
+    assert desk.build() == older_build
     done, path = desk.flash()
     assert desk.stages == NAMES and done.passed
     assert desk.build() == build
     record = json.loads(path.read_text())
-    assert record["from"]["build"] == OTHER_BUILD and record["to"]["build"] == build
+    assert record["from"]["build"] == older_build and record["to"]["build"] == build
     assert record["who"] == "service" and record["serial"] == SERIAL and record["passed"]
-    assert record["uf2_sha256"] == sign.facts(desk.wanted)["uf2_sha256"]
+    assert record["uf2_sha256"] == image_files.facts(desk.wanted)["uf2_sha256"]
     after = desk.chip.mcu.flash
     assert bytes(after[VAULT]) == before[0]
     written = [offset for offset in range(len(before[1])) if before[1][offset] != 0xFF]
@@ -88,7 +96,7 @@ def test_a_flashed_pump_passes_the_factory_test(desk):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_whoever_is_interrupted_runs_it_again(desk, build, name):
+def test_an_interrupted_flash_is_completed_by_running_it_again(desk, build, name, older_build):
     """At the beginning of each stage; what was done is not done again."""
     with pytest.raises(Interrupted):
         desk.flash(stage=raising_at(name))
@@ -106,11 +114,11 @@ def test_whoever_is_interrupted_runs_it_again(desk, build, name):
             "verify": NAMES[4:],
         }[name]
     )
-    assert done.before["build"] == OTHER_BUILD and desk.journal.unfinished() == []
+    assert done.before["build"] == older_build and desk.journal.unfinished() == []
 
 
 @pytest.mark.parametrize("power_fails", [False, True])
-def test_half_a_copy_starts_nothing(desk, build, power_fails):
+def test_a_partial_copy_does_not_start(desk, build, power_fails):
     """In the middle of the copy the host ends, or the board's power: it waits in its boot loader for a whole image."""
 
     def half(done):
@@ -129,7 +137,7 @@ def test_half_a_copy_starts_nothing(desk, build, power_fails):
     assert desk.build() == build and desk.stages == NAMES[2:]
 
 
-def test_a_board_that_loses_its_power_while_the_host_goes_on(desk, build):
+def test_a_board_that_loses_power_during_the_copy(desk, build):
     """The host writes to a drive that is no more; it says so, and the next run ends well."""
     cut = []
 
@@ -145,7 +153,7 @@ def test_a_board_that_loses_its_power_while_the_host_goes_on(desk, build):
     assert done.passed and desk.build() == build
 
 
-def test_another_image_does_not_go_on_where_the_first_one_stopped(desk, newer, tmp_path):
+def test_another_image_does_not_resume_the_first_ones_flash(desk, newer, tmp_path):
     """Nor is it mixed with what is there: the two are of one length, so they are one file to the ROM."""
 
     def nearly(done):
@@ -155,18 +163,18 @@ def test_another_image_does_not_go_on_where_the_first_one_stopped(desk, newer, t
 
     with pytest.raises(Interrupted):
         desk.flash(progress=nearly)
-    other = renamed(newer, tmp_path / "other.uf2", "fedcba9876543210")
+    other = renamed(newer, tmp_path / "other.uf2", by=2)
     with pytest.raises(FlashRefused, match="name that image"):
         desk.flash(image=other)
     desk.flash(is_new=True, image=other)
     desk.sleep(3)
-    assert desk.build() == "fedcba9876543210"
+    assert desk.build() == image_files.facts(other)["build"]
     code = b"".join(block[32:288] for block in uf2.read(other, CODE_END).blocks)
     assert bytes(desk.chip.mcu.flash[: len(code)]) == code
 
 
-def test_a_board_that_is_no_pump_yet(desk, build):
-    """BOOTSEL is held by hand; nobody logs on, and nothing is known of what was there."""
+def test_a_new_board_is_flashed_by_its_button(desk, build):
+    """BOOTSEL is held by hand; no log-on, and the previous content is unknown."""
     with pytest.raises(FlashRefused, match="no board waits in its boot loader"):
         desk.flash(is_new=True)
     desk.chip.hold_bootsel()
@@ -176,16 +184,16 @@ def test_a_board_that_is_no_pump_yet(desk, build):
     assert desk.build() == build
 
 
-def test_the_pump_refuses_an_image_that_another_has_signed(older, newer, tmp_path_factory):
-    """The pump alone judges: the host was told no authority."""
-    desk = FlashDesk(older, newer, tmp_path_factory.mktemp("forged"), signer=keys.generate())
+def test_the_pump_refuses_an_image_that_another_has_signed(older, newer, tmp_path_factory, older_build):
+    """The pump alone decides: the host knows no authority."""
+    desk = FlashBench(older, newer, tmp_path_factory.mktemp("forged"), signer=keys.generate())
     with pytest.raises(PumpRefused) as refused:
         desk.flash()
     assert refused.value.code == "image_signature"
-    assert desk.boards() == [] and desk.build() == OTHER_BUILD and desk.journal.unfinished() == []
+    assert desk.boards() == [] and desk.build() == older_build and desk.journal.unfinished() == []
 
 
-def test_a_board_that_waits_already_is_not_mistaken_for_the_pump(desk):
+def test_a_board_already_in_its_boot_loader_is_not_taken_for_the_pump(desk):
     desk.chip.hold_bootsel()
     desk.sleep(1)
     with pytest.raises(FlashRefused, match="a board waits in its boot loader"):
@@ -197,7 +205,7 @@ def test_a_board_that_waits_already_is_not_mistaken_for_the_pump(desk):
 
 @dataclass(frozen=True)
 class Bench:
-    """A pump that runs: its port, its drive, and hands that do what they are told."""
+    """A running pump: its port, its drive, and scripted hands."""
 
     link: str
     drive: Path
@@ -237,17 +245,17 @@ def command_of(bench, image):
     return [*CISTERNA, "flash", bench.link, *options, "--drive", str(bench.drive), "--yes", "--json"]
 
 
-def test_the_command(bench, newer, tmp_path, build):
+def test_the_command(bench, newer, tmp_path, build, older_build):
     image = signed(newer, tmp_path)
     ran = subprocess.run(command_of(bench, image), capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     record = json.loads(ran.stdout)
-    assert record["passed"] and record["to"]["build"] == build and record["from"]["build"] == OTHER_BUILD
+    assert record["passed"] and record["to"]["build"] == build and record["from"]["build"] == older_build
     assert ran.stderr == ""
 
 
 def test_the_button_and_a_new_image(bench, newer, build):
-    """BOOTSEL is held by hand while the board starts; then it needs nobody's log-on."""
+    """BOOTSEL is held by hand while the board starts; then no log-on is needed."""
     bench.hands.write("bootsel\n")
     bench.hands.flush()
     wait_until(lambda: (bench.drive / "INFO_UF2.TXT").exists())

@@ -56,14 +56,14 @@ def test_waiting_for_the_host_costs_no_instructions(console):
     assert (console.chip.mcu.core.cycles - before) * 8 < 200 * MS  # of ten seconds
 
 
-def test_a_reset_chip_makes_itself_known_again(console):
+def test_a_reset_chip_enumerates_again(console):
     console.say("import machine; machine.reset()\r", 10)
     assert not console.host.connected
     console.run(UP_MS)
     assert console.host.connected and console.say("print(6 * 7)\r").endswith(b"42\r\n>>> ")
 
 
-def test_what_is_sent_to_nobody_is_lost(development):
+def test_output_without_a_host_is_lost(development):
     chip = Chip(development)
     host = UsbHost(chip)
     host.send(b"print(1)\r")
@@ -80,7 +80,7 @@ def test_a_cable_is_pulled_and_put_in_again(console):
     assert console.host.connected and b"42" in console.say("print(6 * 7)\r")
 
 
-def test_a_board_whose_port_is_closed_prints_to_nobody(console):
+def test_output_to_a_closed_port_is_lost(console):
     console.host.set_dtr(False)
     for _ in range(5):
         console.host.set_dtr(True)

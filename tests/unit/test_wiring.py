@@ -1,4 +1,4 @@
-"""Pins and bus addresses are said in four places: they must be the same everywhere.
+"""Pins and bus addresses stand in four places and must be the same everywhere.
 
 The wiring list for people is `hardware/README.md`; `firmware/boards/wiring.py` and the drivers are what the pump uses,
 `world/wiring.py` is what the simulated chips hang on.
@@ -26,6 +26,7 @@ SIGNALS = {
     "pendant, normally closed contact": ("PCA_NC",),
     "door": ("DOOR",),
     "syringe clamp": ("SYRINGE",),
+    "hold line of a respiratory monitor": ("HOLD",),
     "lights red, yellow, green": ("LIGHT_RED",),  # the other two follow it
     "piezo": ("PIEZO",),
     "external watchdog": ("WATCHDOG",),
@@ -33,8 +34,8 @@ SIGNALS = {
 }
 IN_THE_WORLD = {
     "STEP": "STEP", "DIR": "DIR", "ENN": "ENN", "START": "KEY_START", "STOP": "KEY_STOP", "ACK": "KEY_ACK",
-    "PCA_NO": "PCA_NO", "PCA_NC": "PCA_NC", "DOOR": "DOOR", "SYRINGE": "SYRINGE", "LIGHT_RED": "LIGHT_RED",
-    "PIEZO": "PIEZO", "WATCHDOG": "WATCHDOG", "MOTOR_POWER": "MOTOR_SUPPLY",
+    "PCA_NO": "PCA_NO", "PCA_NC": "PCA_NC", "DOOR": "DOOR", "SYRINGE": "SYRINGE", "HOLD": "HOLD",
+    "LIGHT_RED": "LIGHT_RED", "PIEZO": "PIEZO", "WATCHDOG": "WATCHDOG", "MOTOR_POWER": "MOTOR_SUPPLY",
 }  # fmt: skip
 CHIPS = {"AS5600": "as5600", "SSD1306": "ssd1306", "MB85RC256V": "fram", "RV-3028": "rv3028", "ABP2": "abp2"}
 

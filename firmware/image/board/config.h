@@ -1,8 +1,8 @@
-// What the port sets without asking the board. MP_CONFIGFILE names this file in the place of the port's own.
+// Settings that the port does not leave to the board. MP_CONFIGFILE names this file in place of that of the port.
 
 #include "mpconfigport.h"
 
-// Both images: the pump has no network, no FAT card, and nothing that these would speak to.
+// Both images: the pump has no network, no FAT card, and no device for these modules.
 #define MICROPY_PY_ASYNCIO (0)
 #undef MICROPY_PY_CRYPTOLIB
 #define MICROPY_PY_CRYPTOLIB (0)
@@ -15,7 +15,7 @@
 
 #if CISTERNA_THERAPY
 
-// Nothing but frozen code can run, because nothing that could run other code is there:
+// Only frozen code can run, because everything that could run other code is left out:
 // no compiler, so no REPL, no eval, no exec,
 #define MICROPY_ENABLE_COMPILER (0)
 #define MICROPY_PY_BUILTINS_EXECFILE (0)
@@ -23,7 +23,7 @@
 #define MICROPY_EMIT_THUMB (0)
 #undef MICROPY_EMIT_INLINE_THUMB
 #define MICROPY_EMIT_INLINE_THUMB (0)
-// no file to import and no loader that would,
+// no file to import and no loader for it,
 #undef MICROPY_PERSISTENT_CODE_LOAD
 #define MICROPY_PERSISTENT_CODE_LOAD (0)
 #undef MICROPY_VFS
@@ -33,21 +33,21 @@
 #undef MICROPY_READER_VFS
 #define MICROPY_READER_VFS (0)
 #define MICROPY_PY_OS (0)
-// no character that interrupts, and no stream that it could come from,
+// no character that interrupts, and no stream for one,
 #define MICROPY_KBD_EXCEPTION (0)
 #define MICROPY_PY_SYS_STDFILES (0)
 #define MICROPY_PY_BUILTINS_INPUT (0)
 #define MICROPY_PY_BUILTINS_HELP (0)
-// no way from Python to raw memory.
+// no access from Python to raw memory.
 #define MICROPY_PY_MACHINE_MEMX (0)
 #define MICROPY_PY_UCTYPES (0)
 
-// The way into the boot loader stays, so that a pump can be given a new image with its housing closed. What is above
-// makes it safe: only frozen code can call it, and that does so in one place, for an image that the authority signed.
+// machine.bootloader() stays, so that a pump can get a new image with its housing closed. The settings above make it
+// safe: only frozen code can call it, and does so in one place, for an image that the authority has signed.
 #undef MICROPY_PY_MACHINE_BOOTLOADER
 #define MICROPY_PY_MACHINE_BOOTLOADER (1)
 
-// And what the firmware does not import. (deflate stays: the CRC-32 of binascii hangs on it.)
+// Modules that the firmware does not import. (deflate stays: the CRC-32 of binascii needs it.)
 #undef MICROPY_PY_HASHLIB_SHA1
 #define MICROPY_PY_HASHLIB_SHA1 (0)
 #define MICROPY_PY_CMATH (0)

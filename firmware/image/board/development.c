@@ -1,5 +1,5 @@
-// The development image: the frozen start.py takes the place of main.py, and runs whichever main.py comes first on
-// sys.path. (The port would always take the frozen one.) A boot.py has nothing to do on this board.
+// The development image: the frozen start.py replaces main.py, and runs the main.py that comes first on sys.path. (The
+// port would always run the frozen one.) boot.py is not run.
 
 #include <string.h>
 

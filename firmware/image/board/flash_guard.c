@@ -1,4 +1,4 @@
-// Every erasing and programming of the flash passes here (ld --wrap); the port checks neither block number nor length.
+// Wraps every erase and program of the flash (ld --wrap); the port checks neither block number nor length.
 
 #include <string.h>
 
@@ -9,7 +9,7 @@
 void __real_flash_range_erase(uint32_t offset, size_t count);
 void __real_flash_range_program(uint32_t offset, const uint8_t *data, size_t count);
 
-// Whoever would write over the code has lost his way: the chip is reset at once.
+// A write outside the storage region, for instance over the code, can only be a fault: resets the chip at once.
 static void check(uint32_t offset, size_t count) {
     const uint32_t end = MICROPY_HW_FLASH_STORAGE_BASE + MICROPY_HW_FLASH_STORAGE_BYTES;
     if (offset < MICROPY_HW_FLASH_STORAGE_BASE || offset > end || count > end - offset) {
@@ -24,8 +24,8 @@ void __wrap_flash_range_erase(uint32_t offset, size_t count) {
     __real_flash_range_erase(offset, count);
 }
 
-// The chip programs whole pages of 256 bytes, and what it programs must lie in RAM, since the flash cannot be read
-// meanwhile. So a part of a page is programmed as a page with ones around it, which leave what is there.
+// The chip programs whole pages of 256 bytes, from RAM, since the flash cannot be read meanwhile. So a part of a page
+// is programmed as a page filled up with ones, which leave the other bytes unchanged.
 void __wrap_flash_range_program(uint32_t offset, const uint8_t *data, size_t count) {
     static uint8_t page[FLASH_PAGE_SIZE];
     check(offset, count);

@@ -1,5 +1,5 @@
 list(APPEND MICROPY_DEF_BOARD CISTERNA_THERAPY=1)
 list(APPEND MICROPY_SOURCE_BOARD ${MICROPY_BOARD_DIR}/therapy.c)
 
-# Without a compiler a variable of this file has no use, which the port would take for an error.
+# Without the Python compiler a variable of this file is unused, which the port treats as an error.
 set_source_files_properties(${MICROPY_DIR}/py/builtinimport.c PROPERTIES COMPILE_OPTIONS "-Wno-error=unused-variable")

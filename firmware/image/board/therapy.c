@@ -1,4 +1,4 @@
-// The therapy image: what is there before the firmware runs, and what is left when it has ended. Never a prompt.
+// The therapy image: start of the watchdog before the firmware, and the wait for it after the firmware. Never a prompt.
 
 #include "hardware/sync.h"
 #include "hardware/watchdog.h"
@@ -8,22 +8,22 @@
 #include "py/runtime.h"
 #include "shared/runtime/pyexec.h"
 
-#define WATCHDOG_MS (8000) // as the firmware's own, drivers/watchdog.py
+#define WATCHDOG_MS (8000) // as in drivers/watchdog.py
 
-// Before any Python: from here on whoever does not feed is reset, also a start that hangs.
+// Called before any Python, so that a start that hangs is reset too.
 void cisterna_start_watchdog(void) {
     watchdog_enable(WATCHDOG_MS, false);
 }
 
-// The firmware has ended, which it does only by an error: the motor is let go and the alarm sounds. Nobody feeds any
-// more, so the chip is reset and the firmware starts anew.
+// Called when the firmware has ended, which happens only by an error: the motor is off and the alarm sounds. The
+// watchdog is no longer fed, so it resets the chip and the firmware starts again.
 void cisterna_wait_for_watchdog(void) {
     for (;;) {
         __wfe();
     }
 }
 
-// The port would now show a prompt. The compiler behind it is not in this image; these are the names it calls.
+// The port would now show a prompt by these functions. The compiler behind a prompt is not in this image.
 int pyexec_friendly_repl(void) {
     cisterna_wait_for_watchdog();
     return 0;
@@ -34,12 +34,12 @@ int pyexec_raw_repl(void) {
     return 0;
 }
 
-// The port names a character that interrupts, for main.py. Here none does.
+// The port sets a character that interrupts main.py. Here none does.
 void mp_hal_set_interrupt_char(int c) {
     (void)c;
 }
 
-// There are frozen modules and built-in ones; a path leads nowhere, and neither boot.py nor a file exists.
+// Only frozen and built-in modules can be imported: no path, no boot.py and no file exists.
 mp_import_stat_t mp_import_stat(const char *path) {
     (void)path;
     return MP_IMPORT_STAT_NO_EXIST;

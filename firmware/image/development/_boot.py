@@ -1,6 +1,6 @@
-"""Runs before everything else: mounts the file system, whose files then come before the frozen ones.
+"""Runs first: mounts the file system, whose files take precedence over the frozen ones.
 
-It never formats. A board whose files cannot be read says so in start.py, once there is a console.
+Never formats. If the file system cannot be mounted, start.py says so, once there is a console.
 """
 
 import rp2
@@ -10,4 +10,4 @@ from boards import wiring
 try:
     vfs.mount(vfs.VfsLfs2(rp2.Flash(start=wiring.FILES_START, len=wiring.FILES_LENGTH), progsize=256), "/")
 except OSError:
-    pass  # nothing is mounted: start.py sees that
+    pass  # start.py checks whether a file system is mounted

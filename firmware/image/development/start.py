@@ -1,4 +1,4 @@
-"""Runs the pump on a development board; Ctrl-C, or an error, ends it with the motor let go and leaves a REPL."""
+"""Runs the pump on a development board. Ctrl-C or an error switches the motor off and leaves a REPL."""
 
 import micropython
 import rp2
@@ -6,16 +6,16 @@ import vfs
 from boards import wiring
 from machine import Pin, mem32
 
-_WATCHDOG_CTRL_CLEAR = 0x4005B000  # RP2040 data sheet 4.7.6 and 2.1.2: what is written here is cleared in CTRL
+_WATCHDOG_CTRL_CLEAR = 0x4005B000  # RP2040 data sheet 4.7.6 and 2.1.2: bits written here are cleared in CTRL
 _ENABLE = 1 << 30
 
 
-def let_go():
-    """The motor off, and nothing left that would reset the board while somebody works on it.
+def switch_off():
+    """Switches the motor off, and the watchdog, so that the board is not reset during work in the REPL.
 
-    The pump never stops its watchdog: an unfed one is how it ends. Only here a person takes over.
+    The pump itself never stops its watchdog: after an error the unfed watchdog resets the board.
     """
-    micropython.kbd_intr(-1)  # a second Ctrl-C must not get in between
+    micropython.kbd_intr(-1)  # a second Ctrl-C must not interrupt this
     Pin(wiring.ENN, Pin.OUT, value=1)
     rp2.StateMachine(wiring.STEP_MACHINE).active(0)
     mem32[_WATCHDOG_CTRL_CLEAR] = _ENABLE
@@ -30,4 +30,4 @@ else:
 
         main.main()
     finally:
-        let_go()
+        switch_off()

@@ -1,8 +1,8 @@
-// `events`: the one thing the pump needs that stock MicroPython does not offer, a wait that any interrupt ends.
+// `events`: a wait that any interrupt ends; the only function the pump needs that stock MicroPython lacks.
 //
-// `machine.idle()` wakes every millisecond, `time.sleep_ms()` sleeps through interrupts. `events.wait_ms(ms)` runs what
-// interrupts have scheduled, then sleeps (WFE) until the next interrupt, or for `ms` at most. An interrupt between the
-// caller's last look and the sleep ends it at once: the core latches it (ARMv6-M, B1.5.18).
+// `machine.idle()` wakes every millisecond, `time.sleep_ms()` sleeps through interrupts. `events.wait_ms(ms)` runs the
+// scheduled callbacks, then sleeps (WFE) until the next interrupt, `ms` at most. An interrupt between the caller's last
+// test and the sleep ends the sleep at once: the core latches it (ARMv6-M, B1.5.18).
 
 #include "py/mphal.h"
 #include "py/runtime.h"

@@ -1,4 +1,4 @@
-"""The board of the image; the simulated pump has its own module of this name."""
+"""The board that `main` imports: here the Pico. The simulated pump has its own module of this name."""
 
 from boards.pico import Board
 

@@ -1,1 +1,1 @@
-"""Runs before everything else, and has nothing to do: no file system, so that only frozen code can run."""
+"""Runs first, and does nothing: it mounts no file system, so that only frozen code can run."""

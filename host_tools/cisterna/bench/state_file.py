@@ -1,12 +1,13 @@
-"""A file that keeps what a simulated pump would keep while it has no power. Killing its process is a power cut.
+"""A file that stores the non-volatile state of a simulated pump. Killing its process is a power cut.
 
-SQLite writes a change whole or not at all, and lets one process in.
+SQLite writes a change whole or not at all, and gives access to one process only.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,18 @@ CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT);
 
 
 class StateFile:
-    """The file `path`, made if it is not there, for pumps of one `kind`. CisternaError if it cannot be used."""
+    """The file `path`, created if needed, for a pump of `kind` (unix, rp2040). CisternaError if it cannot be used."""
 
     def __init__(self, path: Path, kind: str):
         try:
             self._file = sqlite3.connect(path, timeout=0, isolation_level=None)
             self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._file.execute("PRAGMA journal_mode = WAL")
-            self._file.execute("PRAGMA synchronous = OFF")  # a process that is killed loses nothing by it
+            self._file.execute("PRAGMA synchronous = OFF")  # survives a killed process, which is all that is needed
             self._file.executescript(_TABLES)
             self._file.execute("INSERT OR IGNORE INTO about VALUES ('kind', ?)", (kind,))
         except sqlite3.Error as error:
-            why = "another simulated pump has it" if "locked" in str(error) else str(error)
+            why = "another simulated pump has it open" if "locked" in str(error) else str(error)
             raise CisternaError(f"--state held {path}; it cannot be used: {why}") from None
         held = self._about("kind")
         if held != kind:
@@ -42,19 +43,20 @@ class StateFile:
 
     @property
     def is_new(self) -> bool:
-        """True until something was kept."""
+        """True until the first `keep`."""
         return self._about("body") is None
 
     def pages(self) -> list[Page]:
+        """The stored memory pages, for `NonvolatileState.restore`."""
         return list(self._file.execute("SELECT region, number, data FROM page ORDER BY region, number"))
 
-    def body(self) -> dict[str, Any] | None:
-        """Where the mechanics stand; None in a new file."""
+    def mechanics(self) -> dict[str, Any] | None:
+        """The state of the mechanics, for `NonvolatileState.restore`; None in a new file."""
         held = self._about("body")
         return None if held is None else json.loads(held)
 
-    def keep(self, pages: list[Page], body: dict[str, Any]) -> None:
-        """All of it, or nothing."""
+    def keep(self, pages: Sequence[Sequence[Any]], body: dict[str, Any]) -> None:
+        """Store changed pages and the mechanics in one transaction."""
         self._file.execute("BEGIN")
         self._file.executemany("INSERT OR REPLACE INTO page VALUES (?, ?, ?)", pages)
         self._file.execute("INSERT OR REPLACE INTO about VALUES ('body', ?)", (json.dumps(body),))

@@ -1,4 +1,4 @@
-"""A pseudo-terminal of this computer that stands for a serial port of a simulated board."""
+"""Pseudo-terminals that stand for the serial ports of a simulated board."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import time
 import tty
 
 _CHUNK = 4096
-LOOK_S = 0.02  # how often to look whether somebody has opened a port that nobody has open
+POLL_S = 0.02  # poll interval for a program that opens a port
 
 
 class Terminal:
-    """path  the name under which programs open it, as they would a serial port"""
+    """path  the device that programs open as a serial port"""
 
     def __init__(self) -> None:
         self._master, slave = os.openpty()
         tty.setraw(slave)
         self.path = os.ttyname(slave)
-        os.close(slave)  # so that the system tells when the last program closes it
+        os.close(slave)  # so that the system reports when the last program closes it
         os.set_blocking(self._master, False)
         self._poll = select.poll()
         self._poll.register(self._master, select.POLLIN)
@@ -34,23 +34,23 @@ class Terminal:
         return self._master
 
     def read(self, most: int = _CHUNK) -> bytes:
-        """What programs have written; empty when there is nothing, or nobody."""
+        """Up to `most` bytes that programs have written; empty if there are none, or no program."""
         try:
             return os.read(self._master, most)
         except (BlockingIOError, OSError):
             return b""
 
     def write(self, data: bytes) -> int:
-        """How many bytes the port took; the rest must wait until a program has read some."""
+        """Write to the programs. Returns the number of bytes taken; the rest must wait until a program has read."""
         try:
             return os.write(self._master, data)
         except BlockingIOError:
             return 0
 
     def make_raw(self) -> None:
-        """The system sets a port that was closed back to line by line with echo, which no serial port does.
+        """Set raw mode again: the system resets a closed port to line mode with echo, unlike a serial port.
 
-        At once: the other ways wait until what the program has written was read, which only this process does.
+        TCSANOW, because the other modes wait until written data was read, which only this process does.
         """
         with contextlib.suppress(termios.error):
             tty.setraw(self._master, termios.TCSANOW)
@@ -60,12 +60,12 @@ class Terminal:
 
 
 def wait(seconds: float, listening: list[Terminal], all_open: bool) -> None:
-    """For so long, or until a program writes to one of `listening`, which programs have open.
+    """Wait for `seconds`, or until a program writes to one of `listening`, which are open.
 
-    all_open: nobody needs to be looked for. A program that opens a port makes no sign.
+    all_open: False limits the wait to `POLL_S`, because opening a port causes no event.
     """
     if not all_open:
-        seconds = min(seconds, LOOK_S)
+        seconds = min(seconds, POLL_S)
     if listening:
         select.select(listening, [], [], seconds)
     else:

@@ -1,9 +1,8 @@
 """Runs inside the MicroPython Unix port: the firmware, its simulated world, and the pipe to the host.
 
-One JSON object a line comes in on stdin, one goes out on stdout behind the mark \\x02; what else is on
-stdout is the firmware's console. The host is served from inside the firmware's waits: when virtual time
-reaches the limit that the host has set, the wait reads the next command, and goes on once it has a new
-limit. So there is one thread, and the firmware's stack stands still while the host looks around.
+Requests are JSON objects, one per line on stdin; answers go to stdout after the mark \\x02. Other output on stdout is
+the firmware's console. The host is served from inside the firmware's waits: when virtual time reaches the host's limit,
+the wait reads commands until one sets a new limit. So there is one thread, and the firmware is suspended meanwhile.
 """
 
 import gc
@@ -13,20 +12,21 @@ import sys
 from binascii import hexlify, unhexlify
 
 import machine
+from flip_port import FlipPort
 from world import CpuReset, World
-from world.kept import Kept
+from world.nonvolatile import NonvolatileState
 
 _MARK = "\n\x02"
 _MS = 1000
-_HEAP_EVERY_US = 3_600_000_000  # a collection costs milliseconds: once a simulated hour is enough
+_HEAP_EVERY_US = 3_600_000_000  # a collection takes milliseconds: one per simulated hour
 
 
 class Quit(BaseException):
-    """The host is gone."""
+    """The host has closed the pipe, or sent `close`."""
 
 
 class Server:
-    """Commands of the host, each a method `cmd_...` that returns what goes back under "ok"."""
+    """Executes the host's commands: methods `cmd_...`, whose result is the answer's "ok"."""
 
     def __init__(self):
         self.world = None
@@ -34,9 +34,10 @@ class Server:
         self.heap_bare = 0
         self.heap_at_us = -1
         self.last_ending = None
+        self.flip_port = FlipPort()
 
     def serve(self):
-        """Reads and answers commands until one lets time go on."""
+        """Read and answer commands until one advances time."""
         while True:
             line = sys.stdin.readline()
             if not line:
@@ -58,7 +59,7 @@ class Server:
             except (ValueError, AttributeError, TypeError, KeyError) as error:
                 refuse(error)
 
-    # Commands that let time go on: they are answered when it has
+    # Commands that advance time: answered afterwards
 
     def run_until(self, t_ms):
         t_us = t_ms * _MS
@@ -78,18 +79,18 @@ class Server:
         self.awaiting = True
         timeline = world.timeline
         timeline.limit_us = timeline.now_us + timeout_ms * _MS
-        for arrives_us, _ in world.wire.lines:  # one that is on its way already is the next line too
+        for arrives_us, _ in world.wire.lines:  # a line already in transit counts as the next one
             self.line_comes(arrives_us)
         return True
 
     def line_comes(self, arrives_us):
-        """The pump is sending a line: an exchange ends at the whole millisecond at which it is here."""
+        """The pump sends a line: an exchange ends at its arrival, rounded up to 1 ms."""
         timeline = self.world.timeline
         if self.awaiting:
             timeline.limit_us = min(timeline.limit_us, (arrives_us + _MS - 1) // _MS * _MS)
 
     def time_is_up(self):
-        """The timeline's `host`: answers the command that let time go on, then serves the next ones."""
+        """The timeline's `host`: answer the command that advanced time, then serve the next ones."""
         if self.awaiting:
             self.awaiting = False
             lines = self.arrived()
@@ -100,7 +101,7 @@ class Server:
             reply(self.world.timeline.now_us // _MS)
         self.serve()
 
-    # Commands that are answered at once
+    # Commands that do not advance time
 
     def cmd_start(self, config):
         if self.world:
@@ -114,7 +115,10 @@ class Server:
         self.heap_bare = gc.mem_alloc()
 
     def cmd_act(self, do, keys):
-        self.world.act(do, **keys)
+        if do == "flip":  # a fault inside the CPU: the world does not reach there
+            self.flip_port.flip(**keys)
+        else:
+            self.world.act(do, **keys)
 
     def cmd_send(self, line):
         self.world.wire.send(unhexlify(line))
@@ -131,17 +135,17 @@ class Server:
     def cmd_look(self):
         return self.world.look()
 
-    # What outlives the power
+    # Non-volatile state
 
     def cmd_keep(self):
-        """From now on, what is written is noted. Before the firmware runs."""
-        self.kept = Kept(self.world)
+        """Record written pages from now on. Only before the firmware runs."""
+        self.nonvolatile = NonvolatileState(self.world)
 
     def cmd_restore(self, pages, body):
-        self.kept.restore(pages, body)
+        self.nonvolatile.restore(pages, body)
 
     def cmd_changes(self):
-        return [self.kept.changes(), self.kept.body()]
+        return [self.nonvolatile.changes(), self.nonvolatile.mechanics()]
 
     def cmd_fram(self, address, length):
         return hexlify(self.world.fram.memory[address : address + length]).decode()
@@ -149,7 +153,7 @@ class Server:
     # The rest
 
     def arrived(self):
-        """Takes the whole lines that are here by now."""
+        """Take the whole lines that have arrived."""
         now_us = self.world.timeline.now_us
         wire = self.world.wire
         here = [line for t_us, line in wire.lines if t_us <= now_us]
@@ -164,39 +168,41 @@ class Server:
             self.world.heap_used = gc.mem_alloc() - self.heap_bare
 
     def failed(self, error):
-        """The firmware raised what it does not catch."""
+        """The firmware ended with, or an interrupt handler raised, `error`."""
         text = io.StringIO()
         sys.print_exception(error, text)
         self.world.firmware_error = text.getvalue()
 
     def run_firmware(self):
-        """One life of the CPU, from boot to reset or loss of power."""
+        """Run the firmware from boot to a reset or power loss, which is raised."""
         world = self.world
         world.boot()
         machine.attach(world)
         try:
             import main
 
+            self.flip_port.watch(main)
             main.main()
             world.firmware_error = f"main.main() returned at {world.timeline.now_us // _MS} ms"
         except Exception as error:
             self.failed(error)
-        # Nothing runs any more but interrupts and what was granted. The watchdog ends that, if it was begun.
+        # The main program has ended; interrupts and granted steps continue until the watchdog, if started, resets.
         while True:
             world.timeline.wait()
 
     def run(self):
-        """All lives."""
-        self.serve()  # up to the first command that lets time go on
+        """Run the firmware again after each reset, with all its modules imported again."""
+        self.serve()  # up to the first command that advances time
         world = self.world
-        ours = list(sys.modules)
+        own_modules = list(sys.modules)
         while True:
             try:
                 self.run_firmware()
             except CpuReset as ending:
                 self.last_ending = ending
+            self.flip_port.power_lost()
             for name in list(sys.modules):
-                if name not in ours:
+                if name not in own_modules:
                     del sys.modules[name]
             gc.collect()
             world.timeline.ending = None

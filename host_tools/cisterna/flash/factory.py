@@ -1,6 +1,6 @@
-"""The test at the end of a pump's making: what a board says of itself over its link, line by line against what it must.
+"""The test of a finished pump: compares what the pump reports over its link with what it must report, line by line.
 
-Only what the link can really show. That the motor turns, the lights light and the keys click is for eyes and hands.
+The test covers only what the link can show. A person checks that the motor turns, the lights light and the keys click.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from cisterna.errors import LinkError, LinkSilent, OutputError
-from cisterna.flash.flashing import QUIET
-from cisterna.flash.journal import now
-from cisterna.image import sign
-from cisterna.link.client import Requests, unframe
+from cisterna.flash.journal import utc_now
+from cisterna.flash.pump_checks import IDLE_STATES
+from cisterna.image import image_files
+from cisterna.link.protocol import Requests, unframe
 from cisterna.link.records import Chain
 
 if TYPE_CHECKING:
-    from cisterna.link.pump import Pump
-    from cisterna.pharmacy.files import SignedFile
+    from cisterna.link.pump_client import PumpClient
+    from cisterna.pharmacy.signed_files import SignedFile
 
-QUESTIONS = 200
+REQUESTS = 200
 ANSWER_S = 2.0
-MEDIAN_MS = 200.0  # the pump answers between two wake-ups of its loop
-CLOCK_S = 60
-HEAP_BYTES = 120 * 1024  # half of what the therapy image has
-PRESSURE_PA = 10_000  # either way, of a line that is open or at rest
+MAX_MEDIAN_MS = 200.0  # the pump answers between two wake-ups of its loop
+MAX_CLOCK_ERROR_S = 60
+MAX_HEAP_BYTES = 120 * 1024  # half of the heap of the therapy image
+MAX_PRESSURE_PA = 10_000  # of either sign, in a line that is open or at rest
+RECORDS = 48  # of the log that are checked
 DRIVERS = {
     *("stepper", "as5600", "abp2", "fram", "rv3028", "ssd1306", "display", "contacts", "annunciator", "serial_link"),
     "watchdog",
@@ -38,6 +39,8 @@ DRIVERS = {
 
 @dataclass(frozen=True)
 class Check:
+    """One line of the report: its name, the value found, the value wanted."""
+
     check: str
     held: Any
     wanted: str
@@ -46,7 +49,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """Of one board, at one time."""
+    """The factory test of one board. when: UTC in ISO format."""
 
     when: str
     address: str
@@ -63,25 +66,29 @@ class Report:
 
 
 def examine(
-    pump: Pump,
+    pump: PumpClient,
     address: str,
     signed: SignedFile | None,
     authority: str | None,
     progress: Callable[[float], None] | None,
     wall_s: Callable[[], float] = time.time,
 ) -> Report:
-    """Asks the pump and judges. `signed`: the image it should have; `authority`: whose it should be, modulus hex.
+    """Test the pump at `address`.
 
-    LinkError when it does not answer at all, or what it says is not the protocol.
+    signed     the image that the pump must run; None: any
+    authority  the pump's authority, modulus of 768 hex digits; None: any
+    progress   called with the share done, 0 to 1
+    wall_s     returns the Unix time, s
+    Raises LinkError if the pump does not answer, or not in the protocol.
     """
     hello, state = pump.ask("hello"), pump.ask("state")
-    checks = _identity(hello, signed, authority) + _rest(state, wall_s()) + _log(pump, state)
+    checks = _identity(hello, signed, authority) + _idle(state, wall_s()) + _log(pump, state)
     checks += _link(pump, progress)
-    return Report(now(), address, hello["serial"], hello["build"], checks)
+    return Report(utc_now(), address, hello["serial"], hello["build"], checks)
 
 
 def _identity(hello: dict[str, Any], signed: SignedFile | None, authority: str | None) -> list[Check]:
-    """Which board, which image, whose."""
+    """Checks of the board, its provisioning, its image and its authority."""
     from cisterna.pharmacy.keys import fingerprint
 
     missing = sorted(DRIVERS - set(hello["drivers"]))
@@ -94,7 +101,7 @@ def _identity(hello: dict[str, Any], signed: SignedFile | None, authority: str |
         Check("provisioned: drug library", hello["library"], "any", hello["library"] is not None),
     ]
     if signed is not None:
-        manifest = sign.manifest(signed)
+        manifest = image_files.manifest(signed)
         wanted = f"{manifest['build']} of commit {manifest['commit']}"
         held = f"{hello['build']} of commit {hello['commit']}"
         checks.append(Check("build: the signed image", held, wanted, held == wanted))
@@ -108,85 +115,87 @@ def _passed(hello: dict[str, Any]) -> bool:
     return hello["self_test"] == "passed"
 
 
-def _rest(state: dict[str, Any], wall_s: float) -> list[Check]:
-    """A new pump rests, knows the time, and has room."""
-    off_s = None if not state["utc_s"] else round(state["utc_s"] - wall_s)
+def _idle(state: dict[str, Any], wall_s: float) -> list[Check]:
+    """Checks that the pump is idle, has the right time, and has free memory."""
+    clock_error_s = None if not state["utc_s"] else round(state["utc_s"] - wall_s)
     return [
-        Check("state", state["state"], " or ".join(QUIET), state["state"] in QUIET),
+        Check("state", state["state"], " or ".join(IDLE_STATES), state["state"] in IDLE_STATES),
         Check("alarms", ", ".join(state["alarms"]) or "none", "none", not state["alarms"]),
         Check("prescription", state["rx"] or "none", "none", state["rx"] is None),
         Check(
             "clock against this computer's, s",
-            off_s,
-            f"within {CLOCK_S}",
-            off_s is not None and abs(off_s) <= CLOCK_S,
+            clock_error_s,
+            f"within {MAX_CLOCK_ERROR_S}",
+            clock_error_s is not None and abs(clock_error_s) <= MAX_CLOCK_ERROR_S,
         ),
-        Check("line pressure at rest, Pa", state["pressure_pa"], f"within {PRESSURE_PA}", _is_at_rest(state)),
-        Check("heap in use, bytes", state["heap_used"], f"<= {HEAP_BYTES}", state["heap_used"] <= HEAP_BYTES),
+        Check("line pressure at rest, Pa", state["pressure_pa"], f"within {MAX_PRESSURE_PA}", _is_at_rest(state)),
+        Check("heap in use, bytes", state["heap_used"], f"<= {MAX_HEAP_BYTES}", state["heap_used"] <= MAX_HEAP_BYTES),
     ]
 
 
 def _is_at_rest(state: dict[str, Any]) -> bool:
-    return state["pressure_pa"] is not None and abs(state["pressure_pa"]) <= PRESSURE_PA
+    return state["pressure_pa"] is not None and abs(state["pressure_pa"]) <= MAX_PRESSURE_PA
 
 
-def _log(pump: Pump, state: dict[str, Any]) -> list[Check]:
-    """The newest records hang together, and this start of the pump is among those that were written."""
-    first = max(0, state["next_seq"] - 48)
-    chain, taken = None, 0
-    for number, data in pump.records(first):
+def _log(pump: PumpClient, state: dict[str, Any]) -> list[Check]:
+    """Checks that the newest records are chained, and that the log has the pump's current start."""
+    first_number = max(0, state["next_seq"] - RECORDS)
+    chain, count = None, 0
+    for number, data in pump.records(first_number):
         chain = chain or Chain.beginning_at(number)
-        taken += chain.add(data)
+        count += chain.add(data)
     boots = sorted({record.boot for record in chain.records}) if chain else []
     problems = "; ".join(chain.problems) if chain else "no record"
     return [
-        Check(f"log: the last {taken} records are whole and chained", problems or "yes", "yes", not problems),
+        Check(f"log: the last {count} records are whole and chained", problems or "yes", "yes", not problems),
         Check("log: this start was written to it", boots, f"with {state['boot']}", state["boot"] in boots),
     ]
 
 
-def _link(pump: Pump, progress: Callable[[float], None] | None) -> list[Check]:
-    """Questions one by one, none repeated: how many are lost, and how long the others take."""
+def _link(pump: PumpClient, progress: Callable[[float], None] | None) -> list[Check]:
+    """Checks of REQUESTS single requests without retries: how many are lost, and the round-trip times."""
     transport, requests = pump.transport, Requests()
     requests.new_connection()
-    took_ms: list[float] = []
-    for number in range(QUESTIONS):
+    round_trips_ms: list[float] = []
+    for number in range(REQUESTS):
         request, line = requests.line("state")
         began_s = transport.now_s()
         if _is_answered(transport, line, request):
-            took_ms.append((transport.now_s() - began_s) * 1000)
+            round_trips_ms.append((transport.now_s() - began_s) * 1000)
         if progress:
-            progress((number + 1) / QUESTIONS)
+            progress((number + 1) / REQUESTS)
     pump.connect()
-    lost = QUESTIONS - len(took_ms)
-    middle, worst = (round(median(took_ms), 1), round(max(took_ms), 1)) if took_ms else (None, None)
+    lost = REQUESTS - len(round_trips_ms)
+    median_ms, worst_ms = None, None
+    if round_trips_ms:
+        median_ms, worst_ms = round(median(round_trips_ms), 1), round(max(round_trips_ms), 1)
     return [
-        Check(f"link: lost of {QUESTIONS} questions", lost, "0", lost == 0),
+        Check(f"link: lost of {REQUESTS} requests", lost, "0", lost == 0),
         Check(
             "link: round trip, ms (median, worst)",
-            f"{middle}, {worst}",
-            f"median <= {MEDIAN_MS:g}",
-            middle is not None and middle <= MEDIAN_MS,
+            f"{median_ms}, {worst_ms}",
+            f"median <= {MAX_MEDIAN_MS:g}",
+            median_ms is not None and median_ms <= MAX_MEDIAN_MS,
         ),
     ]
 
 
 def _is_answered(transport: Any, line: bytes, request: int) -> bool:
-    """Whether the answer to this very question comes in time. A late one of an earlier question is passed over."""
-    until_s = transport.now_s() + ANSWER_S
+    """True if the answer to `request` comes within ANSWER_S. Late answers to earlier requests are skipped."""
+    end_s = transport.now_s() + ANSWER_S
     try:
-        heard = transport.exchange(line, ANSWER_S)
-        while unframe(heard)[1].get("id") != request:
-            heard = transport.receive(max(0.0, until_s - transport.now_s()))
+        answer = transport.exchange(line, ANSWER_S)
+        while unframe(answer)[1].get("id") != request:
+            answer = transport.receive(max(0.0, end_s - transport.now_s()))
     except LinkSilent:
         return False
-    except LinkError:  # damaged on the way
+    except LinkError:  # damaged in transit
         return False
     return True
 
 
 def write(report: Report, path: Path) -> None:
-    """As JSON or, by the name's ending .md, as a page. OutputError."""
+    """Write the report as Markdown if `path` ends in .md, else as JSON. Raises OutputError."""
     text = as_page(report) if path.suffix == ".md" else json.dumps(report.as_object(), indent=2) + "\n"
     try:
         path.write_text(text, encoding="utf-8")
@@ -195,7 +204,7 @@ def write(report: Report, path: Path) -> None:
 
 
 def as_page(report: Report) -> str:
-    """The report for a folder of paper: Markdown."""
+    """The report as a Markdown page to print and sign."""
     rows = [f"| {_mark(check)} | {check.check} | {check.held} | {check.wanted} |" for check in report.checks]
     return "\n".join(
         [

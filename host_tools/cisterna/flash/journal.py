@@ -1,7 +1,7 @@
-"""What is known of one flashing, kept on disk from stage to stage: the next run knows how far the last one came.
+"""The journal of a flash run on disk: a run that was interrupted can be continued by the next one.
 
-<user's data>/cisterna/flash/<serial>/journal.json        while it goes on; gone when it has ended
-<user's data>/cisterna/flash/<serial>/<time>.json         the record of one that has ended
+<user data>/cisterna/flash/<serial>/journal.json        of a run that has not ended
+<user data>/cisterna/flash/<serial>/<time>.json         the record of a run that has ended
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ import platformdirs
 from cisterna.errors import CisternaError, OutputError
 
 JOURNAL = "journal.json"
-NEW_BOARD = "new-board"  # the folder of boards that have no serial number yet
+NEW_BOARD = "new-board"  # folder of boards without a serial number
 
 
 @dataclass
-class Flashing:
-    """One flashing. `stage`: the one that was begun last.
+class FlashRun:
+    """One flash run; the names of the fields are the keys of the journal.
 
-    address  where the pump is reached; None: a board without one
+    began    UTC, as `utc_now` writes it
+    who      name of the person who flashes
+    address  of the pump on the link; None: a board without one
     serial   of the pump; None: not provisioned
-    image    build, commit, variant and uf2_sha256 of what is put on it
-    before   what the pump said of itself before, see `flashing.told`
-    checks   what was seen after, each with `check`, `held`, `wanted`, `passed`
+    image    build, commit, variant and uf2_sha256 of the new image
+    before   the pump's status before, see `pump_checks.read_status`
+    stage    the stage that began last
+    checks   what was found afterwards, each with `check`, `held`, `wanted`, `passed`
     """
 
     began: str
@@ -38,19 +41,19 @@ class Flashing:
     address: str | None
     serial: str | None
     image: dict[str, str]
-    before: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict[str, Any])
     stage: str = ""
-    checks: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     @property
     def passed(self) -> bool:
         return bool(self.checks) and all(check["passed"] for check in self.checks)
 
     def record(self) -> dict[str, Any]:
-        """What stays of it."""
+        """The record of a run that ends now."""
         return {
             "began": self.began,
-            "ended": now(),
+            "ended": utc_now(),
             "who": self.who,
             "address": self.address,
             "serial": self.serial,
@@ -62,8 +65,8 @@ class Flashing:
         }
 
 
-def now() -> str:
-    """UTC, to the second, as it stands in a record."""
+def utc_now() -> str:
+    """The time in UTC, to the second, in ISO format with Z."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -72,49 +75,50 @@ def default_folder() -> Path:
 
 
 class Journal:
-    """The folder of journals and records. OutputError when it cannot be written: then nothing is flashed."""
+    """The folder of journals and records. Methods that write raise OutputError; then nothing is flashed."""
 
     def __init__(self, folder: Path | None = None):
         self._folder = folder or default_folder()
 
-    def unfinished(self) -> list[Flashing]:
-        """Flashings that were begun and have not ended."""
+    def unfinished(self) -> list[FlashRun]:
+        """The runs that have not ended. Raises CisternaError for a journal that cannot be read."""
         return [_read(path) for path in sorted(self._folder.glob(f"*/{JOURNAL}"))]
 
-    def save(self, flashing: Flashing) -> None:
-        """Before the stage that it names is begun."""
-        _write(self._of(flashing) / JOURNAL, asdict(flashing))
+    def save(self, run: FlashRun) -> None:
+        """Write the run's journal; call it before the stage that `run.stage` names."""
+        _write(self._folder_of(run) / JOURNAL, asdict(run))
 
-    def end(self, flashing: Flashing) -> Path:
-        """Leaves the record in the journal's place. Where it is."""
-        record = flashing.record()
-        path = self._of(flashing) / f"{record['ended'].replace(':', '')}.json"
+    def finish(self, run: FlashRun) -> Path:
+        """Replace the run's journal by its record. Returns the record's path."""
+        record = run.record()
+        path = self._folder_of(run) / f"{record['ended'].replace(':', '')}.json"
         _write(path, record)
-        self.forget(flashing)
+        self.discard(run)
         return path
 
-    def forget(self, flashing: Flashing) -> None:
-        (self._of(flashing) / JOURNAL).unlink(missing_ok=True)
+    def discard(self, run: FlashRun) -> None:
+        """Delete the run's journal."""
+        (self._folder_of(run) / JOURNAL).unlink(missing_ok=True)
 
-    def _of(self, flashing: Flashing) -> Path:
-        """A folder right below ours, whatever characters a serial number has."""
-        return self._folder / quote(flashing.serial or NEW_BOARD, safe="").replace(".", "%2E")
+    def _folder_of(self, run: FlashRun) -> Path:
+        """A direct sub-folder; the serial number is escaped, so it cannot form another path."""
+        return self._folder / quote(run.serial or NEW_BOARD, safe="").replace(".", "%2E")
 
 
-def _read(path: Path) -> Flashing:
+def _read(path: Path) -> FlashRun:
     try:
-        return Flashing(**json.loads(path.read_text(encoding="utf-8")))
+        return FlashRun(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         raise CisternaError(f"{path}: is no journal of a flashing; look at the pump's build, then delete it") from None
 
 
-def _write(path: Path, what: dict[str, Any]) -> None:
-    """Whole or not at all, and on the disk when it returns."""
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Write the file whole or not at all; it is on the disk on return."""
     partial = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(what, indent=2) + "\n")
+            file.write(json.dumps(content, indent=2) + "\n")
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

@@ -1,8 +1,8 @@
-"""What a board must be sent so that it runs the firmware of this checkout, and nothing besides.
+"""Plans a deployment: the files to send to a board, and the files to remove, so that it runs this checkout's firmware.
 
-On the board, `/deployed` holds modules under names made of what is in them (`units-1f2e3d4c5b6a.mpy`), and `/main.mpy`
-says which of them the board runs. New modules lie beside the old ones until `/main.mpy` is replaced, in one step that
-no power cut can halve: a board runs the old set or the new one, never a mixture.
+On the board, `/deployed` holds modules under the digest of their contents (`units-1f2e3d4c5b6a.mpy`), and `/main.mpy`
+names the modules that the board runs. New modules lie beside the old ones until `/main.mpy` is replaced in one atomic
+step: the board runs the old set or the new one, never a mixture.
 """
 
 from __future__ import annotations
@@ -14,28 +14,30 @@ from pathlib import Path
 from typing import Any
 
 from cisterna.errors import DeployRefused
-from cisterna.flash.firmware_set import digest, source_digest
+from cisterna.image.firmware_set import digest, source_digest
 from cisterna.image.frozen import FrozenFile
 
 FOLDER = "/deployed"
 MAIN = "/main.mpy"
 NEW_MAIN = "/main.mpy.new"
-_BLOCK = 4096
+_BLOCK = 4096  # bytes of a block of the board's file system
 _SPARE = 4 * _BLOCK  # for the folder
-_SHOWN = 10  # digits that the pump's display has room for
+_DISPLAYED_DIGITS = 10  # the room on the pump's display
 _LOADER = Path(__file__).parent / "on_board" / "loader.py"
-_FILLED_IN = 'OVER, BUILD, MODULES = "", "", {}\n'
+_PLACEHOLDER = 'OVER, BUILD, MODULES = "", "", {}\n'
 
-Compile = Callable[[str, str], bytes]  # source, its name -> .mpy
+Compile = Callable[[str, str], bytes]  # source, path for tracebacks -> .mpy
 
 
 @dataclass(frozen=True)
 class Board:
-    """What a board says of itself.
+    """A board as its report (`on_board/report.py`) describes it.
 
-    sources  digest of each source that the image has frozen, by its module
-    files    SHA-256 of what deploying has left there, by its path
-    root     names in its file system; None: it has none
+    mpy      `sys.implementation._mpy`
+    sources  digest of each source frozen in the image, by module
+    root     names in the root folder; None: no file system
+    files    SHA-256 of the files of earlier deployments, by path
+    free     bytes free in the file system
     """
 
     machine: str
@@ -43,50 +45,50 @@ class Board:
     build: str
     sources: Mapping[str, str]
     root: Sequence[str] | None
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
     free: int = 0
 
     @classmethod
-    def read(cls, said: Mapping[str, Any]) -> Board:
-        """DeployRefused if it does not run a development image that can be deployed to."""
-        machine = said["machine"]
-        if "build" not in said:
+    def read(cls, report: Mapping[str, Any]) -> Board:
+        """The board of a report. Raises DeployRefused unless it runs a development image that lists its sources."""
+        machine = report["machine"]
+        if "build" not in report:
             raise DeployRefused(
                 f"the board runs no Cisterna image, it says it is '{machine}'; "
                 "flash the development image of this checkout (`make image`)"
             )
-        if said["variant"] != "development":
+        if report["variant"] != "development":
             raise DeployRefused(
-                f"the board runs build {said['build']}, a {said['variant']} image; "
+                f"the board runs build {report['build']}, a {report['variant']} image; "
                 "only a development image takes deployed modules"
             )
-        if not said.get("sources"):
+        if not report.get("sources"):
             raise DeployRefused(
-                f"the board's image, build {said['build']}, does not say which sources it was made from; "
+                f"the board's image, build {report['build']}, does not say which sources it was made from; "
                 "flash one that does (`make image`)"
             )
         return cls(
             machine=machine,
-            mpy=said["mpy"],
-            build=said["build"],
-            sources=dict(said["sources"]),
-            root=said.get("root"),
-            files={path: digest for path, digest in said.get("files", {}).items() if digest},
-            free=said.get("free", 0),
+            mpy=report["mpy"],
+            build=report["build"],
+            sources=dict(report["sources"]),
+            root=report.get("root"),
+            files={path: digest for path, digest in report.get("files", {}).items() if digest},
+            free=report.get("free", 0),
         )
 
 
 @dataclass(frozen=True)
 class Plan:
-    """In this order: send, clear, switch, and drop.
+    """The steps of a deployment, in this order: send, clear, switch, drop.
 
-    build    what the board calls itself afterwards
-    modules  those that differ from the image
-    gone     modules that the image has and the firmware no longer
-    send     files, by their path
-    clear    what would hide the modules of the image or the deployed ones
-    switch   `/main.mpy` changes: to what was sent last, or, where nothing differs from the image, to nothing
-    drop     deployed files that nothing needs any more
+    build    name of the board's build afterwards
+    modules  modules that differ from the image
+    gone     modules of the image that the firmware no longer has
+    send     contents of the files to send, by path; a new `/main.mpy` comes last, as NEW_MAIN
+    clear    files and folders to remove because they hide modules
+    switch   replace `/main.mpy` by NEW_MAIN, or remove it if nothing differs from the image
+    drop     deployed files to remove because they are no longer needed
     """
 
     build: str
@@ -98,7 +100,7 @@ class Plan:
     drop: Sequence[str]
 
     @property
-    def nothing(self) -> bool:
+    def is_empty(self) -> bool:
         return not (self.send or self.clear or self.switch or self.drop)
 
     @property
@@ -107,7 +109,11 @@ class Plan:
 
 
 def make(firmware: Sequence[FrozenFile], board: Board, compile_: Compile, everything: bool = False) -> Plan:
-    """`everything`: sends also what the board already has. DeployRefused where there is no room."""
+    """Plan the deployment of `firmware` to `board`.
+
+    everything  send also the files that the board already has
+    Raises DeployRefused if the file system has too little room, and what `compile_` raises.
+    """
     changed = [file for file in firmware if board.sources.get(file.name) != source_digest(file)]
     gone = sorted(set(board.sources) - {file.name for file in firmware})
     names: dict[str, str | None] = dict.fromkeys(gone)
@@ -119,7 +125,7 @@ def make(firmware: Sequence[FrozenFile], board: Board, compile_: Compile, everyt
         wanted[f"{FOLDER}/{name}.mpy"] = data
     build, loader = board.build, b""
     if names:
-        build = f"{digest(repr(sorted(names.items())).encode())[:_SHOWN]} over {board.build}"
+        build = f"{digest(repr(sorted(names.items())).encode())[:_DISPLAYED_DIGITS]} over {board.build}"
         loader = compile_(_loader(board.build, build, names), "main.py")
     send = {path: data for path, data in wanted.items() if everything or board.files.get(path) != _sha256(data)}
     root = board.root or ()
@@ -133,7 +139,7 @@ def make(firmware: Sequence[FrozenFile], board: Board, compile_: Compile, everyt
         modules=[file.name for file in changed],
         gone=gone,
         send=send,
-        clear=_in_the_way(firmware, root),
+        clear=_hiding(firmware, root),
         switch=switch,
         drop=sorted(ours - set(wanted) - set(send)),
     )
@@ -145,23 +151,24 @@ def _sha256(data: bytes) -> str:
 
 def _loader(over: str, build: str, names: Mapping[str, str | None]) -> str:
     text = _LOADER.read_text(encoding="utf-8")
-    assert text.count(_FILLED_IN) == 1
-    return text.replace(_FILLED_IN, f"OVER, BUILD, MODULES = {over!r}, {build!r}, {dict(sorted(names.items()))!r}\n")
+    assert text.count(_PLACEHOLDER) == 1
+    return text.replace(_PLACEHOLDER, f"OVER, BUILD, MODULES = {over!r}, {build!r}, {dict(sorted(names.items()))!r}\n")
 
 
-def _in_the_way(firmware: Sequence[FrozenFile], root: Sequence[str]) -> list[str]:
-    """Files and folders that an import would find first: copied there by hand."""
-    tops = {file.name.partition(".")[0] for file in firmware}
-    hiding = {top + ending for top in tops for ending in ("", ".py", ".mpy")} - {MAIN[1:]}
-    return sorted("/" + name for name in root if name in hiding)
+def _hiding(firmware: Sequence[FrozenFile], root: Sequence[str]) -> list[str]:
+    """Files and folders, copied by hand, that an import would find before the firmware's modules."""
+    packages = {file.name.partition(".")[0] for file in firmware}
+    names = {package + ending for package in packages for ending in ("", ".py", ".mpy")} - {MAIN[1:]}
+    return sorted("/" + name for name in root if name in names)
 
 
 def _check_room(send: Mapping[str, bytes], board: Board, changed: int) -> None:
+    """Raise DeployRefused if the new files do not fit. changed: the number of modules that differ."""
     new = {path: data for path, data in send.items() if path not in board.files}
     needed = sum(-(-len(data) // _BLOCK) * _BLOCK for data in new.values()) + (_SPARE if new else 0)
     if needed > board.free:
         raise DeployRefused(
-            f"{changed} modules differ from the board's image, build {board.build}: what is new takes {needed // 1024} "
+            f"{changed} modules differ from the board's image, build {board.build}: new files take {needed // 1024} "
             f"KiB and {board.free // 1024} KiB are free; flash an image of this checkout (`make image`), "
             "or begin with an empty file system (--format)"
         )

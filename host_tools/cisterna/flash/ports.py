@@ -1,21 +1,21 @@
-"""Which boards are plugged into this computer."""
+"""Finds the serial ports of boards on this computer's USB."""
 
 from __future__ import annotations
 
 from cisterna.errors import DeployRefused
 
-_RASPBERRY_PI = 0x2E8A  # USB vendor
+_RASPBERRY_PI = 0x2E8A  # USB vendor ID
 
 
 def boards() -> list[str]:
-    """Ports of RP2040 boards that have a console."""
+    """Ports of RP2040 boards with a console, sorted."""
     from serial.tools import list_ports
 
     return sorted(port.device for port in list_ports.comports() if port.vid == _RASPBERRY_PI)
 
 
 def only_board() -> str:
-    """DeployRefused unless there is exactly one."""
+    """The port of the only board. Raises DeployRefused unless there is exactly one."""
     found = boards()
     if not found:
         raise DeployRefused(

@@ -1,4 +1,4 @@
-"""A board's raw REPL. The only place that knows mpremote, whose own header says that its API will change."""
+"""A board's raw REPL. The only module that imports mpremote, whose API is not stable (says its own header)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import contextlib
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from typing import Any
 
-from cisterna.errors import BoardSilent, DeployRefused, InstallError
+from cisterna.errors import BoardFailed, DeployRefused, InstallError
 
 try:
     import serial
-    from mpremote.transport import TransportError
-    from mpremote.transport_serial import SerialTransport
+    from mpremote.transport import TransportError  # pyright: ignore[reportMissingTypeStubs]
+    from mpremote.transport_serial import SerialTransport  # pyright: ignore[reportMissingTypeStubs]
 except ImportError as error:
     raise InstallError(f"{error.name} is not installed; deploying needs `pip install -e '.[target]'`") from None
 
-ANSWER_S = 2.0  # a board that is told to stop has stopped by then
-DO_S = 30.0  # and has done the longest single thing: erasing much flash
+ANSWER_S = 2.0  # to stop a running program, and to answer
+RUN_S = 30.0  # the longest single step: erasing much flash
 WRITE_S = 5.0
 _TRIES = 3
 _PROMPT = b">>> "
@@ -26,122 +27,122 @@ _INTERRUPT, _FRIENDLY = b"\x03", b"\x02"
 _END = b"\x04"
 
 
-class Gone(Exception):
-    """The port vanished under our hands: the board was reset or pulled out."""
+class PortGone(Exception):
+    """The open port vanished: the board was reset or unplugged."""
 
 
 class Repl:
-    """The board at `port`, whatever it is doing. Nothing is sent before `is_idle` or `take_over`.
+    """An open connection to the board at `port`. Opening sends nothing.
 
-    DeployRefused if the port cannot be opened.
+    Raises DeployRefused if the port cannot be opened. All methods raise BoardFailed if the board does not answer as
+    expected, and PortGone if the port vanishes, unless they say otherwise.
     """
 
     def __init__(self, port: str):
         self.port = port
         try:
-            self._transport = SerialTransport(port, timeout=1.0)
+            self._transport: Any = SerialTransport(port, timeout=1.0)  # mpremote states no types
         except TransportError:
             raise DeployRefused(_why_closed(port)) from None
         self._serial = self._transport.serial
         self._serial.write_timeout = WRITE_S
 
     def is_idle(self) -> bool:
-        """True if a prompt answers: nothing runs that an interruption would end."""
-        with _told(self.port):
+        """True if the prompt answers: no program is running."""
+        with _translated_errors(self.port):
             self._serial.write(b"\r")
-            return self._hear(_PROMPT, ANSWER_S / 4).endswith(_PROMPT)
+            return self._read_until(_PROMPT, ANSWER_S / 4).endswith(_PROMPT)
 
     def take_over(self) -> bool:
-        """Ends what runs, and has the board begin anew with nothing but its REPL. True if something did run.
+        """End the running program and soft-reset the board into its raw REPL. True if a program was running.
 
-        BoardSilent if no prompt comes.
+        Raises BoardFailed if no prompt appears.
         """
-        heard = b""
-        with _told(self.port):
+        received = b""
+        with _translated_errors(self.port):
             for _ in range(_TRIES):
                 self._serial.write(b"\r" + _INTERRUPT)
-                heard += self._hear(_PROMPT, ANSWER_S / 4)
-                if not heard.endswith(_PROMPT):  # it may stand in the raw REPL, where another tool has left it
+                received += self._read_until(_PROMPT, ANSWER_S / 4)
+                if not received.endswith(_PROMPT):  # another tool may have left the board in its raw REPL
                     self._serial.write(_FRIENDLY)
-                    heard += self._hear(_PROMPT, ANSWER_S)
-                if heard.endswith(_PROMPT):
-                    self._begin_anew()
-                    return b"KeyboardInterrupt" in heard
-        raise BoardSilent(_why_silent(self.port, heard))
+                    received += self._read_until(_PROMPT, ANSWER_S)
+                if received.endswith(_PROMPT):
+                    self._soft_reset()
+                    return b"KeyboardInterrupt" in received
+        raise BoardFailed(_why_silent(self.port, received))
 
     def run(self, source: str) -> str:
-        """What `source` printed. BoardSilent with the board's own last line if it raised."""
-        with _told(self.port):
+        """Run `source` on the board; returns its output. Raises BoardFailed with the last line of a traceback."""
+        with _translated_errors(self.port):
             self._transport.exec_raw_no_follow(source)
             return self._finish()
 
     @contextlib.contextmanager
-    def running(self, source: str) -> Iterator[None]:
-        """While `source` runs, the block speaks with it by `tell` and `answer`; it ends when `source` has ended."""
-        with _told(self.port):
+    def running(self, source: str) -> Generator[None, None, None]:
+        """Run `source` while the block talks to it with `send` and `read_line`; then wait for its end."""
+        with _translated_errors(self.port):
             self._transport.exec_raw_no_follow(source)
             yield
             self._finish()
 
-    def tell(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
+        """Write to the running program's standard input."""
         self._serial.write(data)
 
-    def answer(self) -> str:
-        """The next line of what runs. BoardSilent if it has ended instead."""
-        line = self._hear((b"\n", _END), DO_S)
+    def read_line(self) -> str:
+        """The next line of the running program's output. Raises BoardFailed if the program has ended."""
+        line = self._read_until((b"\n", _END), RUN_S)
         if line.endswith(_END):
-            self._raised(self._hear((_END,), ANSWER_S)[:-1])
+            self._raise_traceback(self._read_until((_END,), ANSWER_S)[:-1])
         if not line.endswith(b"\n"):
-            raise BoardSilent(f"{self.port}: the board says nothing any more")
+            raise BoardFailed(f"{self.port}: the board does not answer any more")
         return line.decode(errors="replace").strip()
 
     def reset(self) -> None:
-        """As the board's own reset would; it leaves the USB for a moment."""
-        with contextlib.suppress(BoardSilent, Gone), _told(self.port):
+        """Reset the board, which leaves the USB for a moment. Raises nothing."""
+        with contextlib.suppress(BoardFailed, PortGone), _translated_errors(self.port):
             self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._transport.close()
 
-    # -- below
-
-    def _begin_anew(self) -> None:
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints what it did not expect
+    def _soft_reset(self) -> None:
+        with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints unexpected bytes
             self._transport.enter_raw_repl(soft_reset=True, timeout_overall=ANSWER_S * 2)
 
     def _finish(self) -> str:
-        printed, raised = self._transport.follow(DO_S)
-        if raised:
-            self._raised(raised)
-        return printed.decode(errors="replace")
+        output, traceback = self._transport.follow(RUN_S)
+        if traceback:
+            self._raise_traceback(traceback)
+        return output.decode(errors="replace")
 
-    def _raised(self, traceback: bytes) -> None:
+    def _raise_traceback(self, traceback: bytes) -> None:
         lines = traceback.decode(errors="replace").strip().splitlines()
-        raise BoardSilent(f"{self.port}: the board could not do it: {lines[-1] if lines else 'no reason given'}")
+        raise BoardFailed(f"{self.port}: the program on the board failed: {lines[-1] if lines else 'no reason given'}")
 
-    def _hear(self, ends: bytes | tuple[bytes, ...], seconds: float) -> bytes:
-        """What comes, up to one of `ends` or for so long."""
-        heard = b""
+    def _read_until(self, ends: bytes | tuple[bytes, ...], seconds: float) -> bytes:
+        """The bytes received up to and including one of `ends`, or within `seconds`."""
+        received = b""
         before_s, self._serial.timeout = self._serial.timeout, 0.05
-        last_s = time.monotonic() + seconds
-        while not heard.endswith(ends) and time.monotonic() < last_s:
-            heard += self._serial.read(1)
+        end_s = time.monotonic() + seconds
+        while not received.endswith(ends) and time.monotonic() < end_s:
+            received += self._serial.read(1)
         self._serial.timeout = before_s
-        return heard
+        return received
 
 
 @contextlib.contextmanager
-def _told(port: str) -> Iterator[None]:
-    """The errors below in our words."""
+def _translated_errors(port: str) -> Generator[None, None, None]:
+    """Translate the errors of pyserial and mpremote to BoardFailed and PortGone."""
     try:
         yield
     except serial.SerialTimeoutException:
-        raise BoardSilent(f"{port}: the board takes no bytes any more") from None
-    except OSError as error:  # pyserial's are such
-        raise Gone(str(error)) from None
+        raise BoardFailed(f"{port}: the board does not take bytes any more") from None
+    except OSError as error:  # includes pyserial's errors
+        raise PortGone(str(error)) from None
     except TransportError as error:
-        raise BoardSilent(f"{port}: the board's REPL does not answer as it should ({error})") from None
+        raise BoardFailed(f"{port}: the board's REPL does not answer as expected ({error})") from None
 
 
 def _why_closed(port: str) -> str:
@@ -149,11 +150,11 @@ def _why_closed(port: str) -> str:
         return f"--port held {port}; there is no such port (a board with a therapy image has none at all)"
     if not os.access(port, os.R_OK | os.W_OK):
         return f"{port}: you may not open it; on Linux, join the group that owns it"
-    return f"{port}: cannot be opened; another program has it, or it is no serial port"
+    return f"{port}: cannot be opened; another program has it, or it is not a serial port"
 
 
-def _why_silent(port: str, heard: bytes) -> str:
-    lines = heard.decode(errors="replace").strip().splitlines()
+def _why_silent(port: str, received: bytes) -> str:
+    lines = received.decode(errors="replace").strip().splitlines()
     if not lines:
-        return f"{port}: no answer to Ctrl-C; something else than a board is there, or a program that hears nothing"
-    return f"{port}: no prompt came after Ctrl-C; the last that was heard is '{lines[-1][:80]}'"
+        return f"{port}: no answer to Ctrl-C; the device is not a board, or its program does not read its input"
+    return f"{port}: no prompt came after Ctrl-C; the last line received is '{lines[-1][:80]}'"

@@ -1,1 +1,1 @@
-"""The flashable image of the real board, made of this checkout's firmware and MicroPython's sources."""
+"""Builds and signs the flashable image of the real board from this checkout's firmware and MicroPython's sources."""

@@ -1,7 +1,7 @@
-"""The sources of MicroPython from Debian 13, whichever Debian this machine runs, and by the machine's own mirror.
+"""Downloads MicroPython's source packages of Debian 13 from this machine's own mirror, on any release of Debian.
 
-A private apt configuration is derived from the machine's: the same places and keys, another suite, sources too. Nothing
-is installed from it, and the machine's own is only read.
+A private apt configuration is derived from the machine's: the same mirrors and keys, another suite, with source
+packages. Nothing is installed, and the machine's own configuration is only read.
 """
 
 import os
@@ -10,43 +10,45 @@ import shutil
 from pathlib import Path
 
 from cisterna.errors import InstallError
-from cisterna.image.run import run
+from cisterna.image.build_step import run
 
 SUITE = "trixie"
 SOURCE_PACKAGES = ("micropython", "mbedtls")
 BINARY_PACKAGES = ("pico-sdk-source", "tinyusb-source")
-_KINDS = ("", "-updates", "-security")  # of a suite; backports and proposals are not asked
+_SUITE_ENDINGS = ("", "-updates", "-security")  # backports and proposed updates are left out
 _LINE = re.compile(r"^(?:deb|deb-src)\s+(?P<options>\[[^]]*\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)")
-_REWRITTEN = ("types", "suites", "components", "enabled", "architectures")
+_REPLACED_FIELDS = ("types", "suites", "components", "enabled", "architectures")
 
 
 def derive(text: str, one_line: bool, names: tuple[str, ...]) -> str:
-    """The apt sources of `text` for SUITE. `names`: what the machine's own suite is called (codename, stable).
+    """The apt sources in `text`, changed to SUITE. Sources of other suites than `names` are left out.
 
-    Sources of other suites than Debian's are left out. `one_line`: the older format, sources.list.
+    one_line  `text` has the older format of sources.list; else deb822 stanzas
+    names     the names of the machine's own suite: codename, stable ...
     """
     return _derive_lines(text, names) if one_line else _derive_stanzas(text, names)
 
 
 def _suite(suite: str, names: tuple[str, ...]) -> str | None:
-    for kind in _KINDS:
-        if any(suite == name + kind for name in names):
-            return SUITE + kind
+    """SUITE in place of one of `names`, with the same ending; None for another suite."""
+    for ending in _SUITE_ENDINGS:
+        if any(suite == name + ending for name in names):
+            return SUITE + ending
     return None
 
 
 def _derive_lines(text: str, names: tuple[str, ...]) -> str:
-    found: dict[str, None] = {}
+    sources: dict[str, None] = {}
     for line in text.splitlines():
         if match := _LINE.match(line.strip()):
             suite = _suite(match["suite"], names)
             if suite:
-                found[f"{match['options'] or ''}{match['uri']} {suite} main"] = None
-    return "".join(f"{kind} {place}\n" for place in found for kind in ("deb", "deb-src"))
+                sources[f"{match['options'] or ''}{match['uri']} {suite} main"] = None
+    return "".join(f"{kind} {source}\n" for source in sources for kind in ("deb", "deb-src"))
 
 
 def _derive_stanzas(text: str, names: tuple[str, ...]) -> str:
-    out = []
+    stanzas = []
     for stanza in re.split(r"\n\s*\n", text):
         fields: dict[str, list[str]] = {}
         lines: list[str] = []
@@ -56,24 +58,24 @@ def _derive_stanzas(text: str, names: tuple[str, ...]) -> str:
             if line[:1] not in (" ", "\t") and ":" in line:
                 lines = fields.setdefault(line.partition(":")[0].strip().lower(), [])
             lines.append(line)
-        told = {key: " ".join(lines).partition(":")[2].split() for key, lines in fields.items()}
-        if not told.get("uris") or "".join(told.get("enabled", [])).lower() in ("no", "false", "0"):
+        values = {key: " ".join(lines).partition(":")[2].split() for key, lines in fields.items()}
+        if not values.get("uris") or "".join(values.get("enabled", [])).lower() in ("no", "false", "0"):
             continue
-        suites = [suite for name in told.get("suites", []) if (suite := _suite(name, names))]
+        suites = [suite for name in values.get("suites", []) if (suite := _suite(name, names))]
         if suites:
-            kept = [line for key, lines in fields.items() if key not in _REWRITTEN for line in lines]
-            told_anew = ["Types: deb deb-src", f"Suites: {' '.join(suites)}", "Components: main"]
-            out.append("\n".join([*told_anew, *kept]) + "\n")
-    return "\n".join(out)
+            copied = [line for key, lines in fields.items() if key not in _REPLACED_FIELDS for line in lines]
+            replaced = ["Types: deb deb-src", f"Suites: {' '.join(suites)}", "Components: main"]
+            stanzas.append("\n".join([*replaced, *copied]) + "\n")
+    return "\n".join(stanzas)
 
 
 def fetch(into: Path) -> None:
-    """Downloads the packages into the folder `into`, which is made when all of them are there. Nothing is unpacked.
+    """Download the packages into the folder `into`, which appears only when all of them are there.
 
-    InstallError where there is no Debian to ask; BuildFailed with what apt said.
+    Raises InstallError if this machine is not a Debian, BuildFailed with the messages of apt.
     """
     if shutil.which("apt-get") is None:
-        raise InstallError(f"apt: not on this machine; {_OTHERWISE}")
+        raise InstallError(f"apt: not on this machine; {_ALTERNATIVE}")
     private = into.parent / "apt"
     sources = _write_sources(private)
     config = private / "apt.conf"
@@ -100,11 +102,11 @@ def fetch(into: Path) -> None:
     partial.rename(into)
 
 
-_OTHERWISE = "set MICROPYTHON to a checkout of MicroPython 1.25 with its submodules"
+_ALTERNATIVE = "set MICROPYTHON to a checkout of MicroPython 1.25 with its submodules"
 
 
 def _write_sources(private: Path) -> Path:
-    """The derived sources, one file for each of the machine's. Their folder."""
+    """Write the derived sources, one file for each of the machine's. Returns their folder."""
     folder = private / "sources.list.d"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -115,14 +117,14 @@ def _write_sources(private: Path) -> Path:
             if derived:
                 (folder / path.name).write_text(derived)
     if not any(folder.iterdir()):
-        raise InstallError(f"apt: /etc/apt names no source of Debian ({', '.join(names)}); {_OTHERWISE}")
+        raise InstallError(f"apt: /etc/apt names no source of Debian ({', '.join(names)}); {_ALTERNATIVE}")
     return folder
 
 
 def _names(os_release: Path) -> tuple[str, ...]:
-    """What the suite of this machine may be called in its sources."""
-    told = dict(line.split("=", 1) for line in os_release.read_text().splitlines() if "=" in line)
-    if told.get("ID", "").strip('"') != "debian":
-        raise InstallError(f"apt: this machine is not a Debian but {told.get('ID', 'unknown')}; {_OTHERWISE}")
-    codename = told.get("VERSION_CODENAME", SUITE).strip('"')
+    """The names that this machine's sources may use for its suite. Raises InstallError if it is not a Debian."""
+    release = dict(line.split("=", 1) for line in os_release.read_text().splitlines() if "=" in line)
+    if release.get("ID", "").strip('"') != "debian":
+        raise InstallError(f"apt: this machine is not a Debian but {release.get('ID', 'unknown')}; {_ALTERNATIVE}")
+    codename = release.get("VERSION_CODENAME", SUITE).strip('"')
     return codename, "stable", "oldstable", "testing"

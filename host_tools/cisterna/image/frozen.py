@@ -1,4 +1,4 @@
-"""What a manifest freezes. It is MicroPython's own format, of which the image uses three words."""
+"""Reads MicroPython's manifests: the files that an image freezes. Only include, module and package are supported."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,12 +6,15 @@ from pathlib import Path
 from cisterna.errors import CisternaError
 from cisterna.image.places import Places
 
-PORT = "port"  # of a file that comes with MicroPython
+PORT = "port"  # stands for the folder of the port if MicroPython is not there
 
 
 @dataclass(frozen=True)
 class FrozenFile:
-    """`name` as the pump imports it (`pump.clock`), `path` of its source; `of_port`: it comes with MicroPython."""
+    """A frozen module: `name` as in an import (`pump.base.clock`), `path` of its source.
+
+    of_port  the file is part of MicroPython's port
+    """
 
     name: str
     path: Path
@@ -19,7 +22,10 @@ class FrozenFile:
 
 
 def files(places: Places, variant: str, port: Path | None = None) -> list[FrozenFile]:
-    """The files of a variant, in the manifest's order. `port`: folder of MicroPython's rp2 port, if it is there."""
+    """The files of a variant, in the manifest's order. port: folder of MicroPython's rp2 port, if there.
+
+    Raises CisternaError for an unknown variable in a path.
+    """
     return _Manifest(places, variant, port or Path(PORT)).read()
 
 

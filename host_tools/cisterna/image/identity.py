@@ -1,4 +1,4 @@
-"""Which build an image is: a number over everything that decides its bytes, and the commit of its firmware."""
+"""The identity of an image: a hash of all inputs that decide its bytes, and the commit of its firmware."""
 
 import hashlib
 import subprocess
@@ -10,12 +10,17 @@ from cisterna.image.places import Places
 from cisterna.image.recipe import RECIPE
 from cisterna.image.sources import Sources
 
-DIGITS = 16  # of the build's number: enough that no two are ever the same
+DIGITS = 16  # hex digits of a build number: 64 bits, so that no two builds share one
 
 
 @dataclass(frozen=True)
 class Identity:
-    """`build` is over all inputs, `base` over those without the frozen Python: with the same base, C stays as it is."""
+    """The identity of one image.
+
+    build   hash of all inputs
+    base    hash of the inputs without the frozen Python: with the same base, the C code is not compiled again
+    commit  see `commit_of`
+    """
 
     variant: str
     build: str
@@ -24,17 +29,20 @@ class Identity:
 
     @property
     def key(self) -> str:
-        """Decides the bytes: the inputs, and the commit, which is written into the image."""
+        """Key of the cache: build and commit, both of which are written into the image."""
         return f"{self.build}-{self.commit}"
 
     @property
     def text(self) -> str:
-        """As it stands in the image."""
+        """The text that is written into the image."""
         return f"cisterna build={self.build} commit={self.commit} variant={self.variant}"
 
 
 def identify(places: Places, variant: str, sources: Sources, compiler: str) -> Identity:
-    """Reads every input once; takes milliseconds."""
+    """The identity of a variant, from the inputs as they are now; takes milliseconds.
+
+    compiler: the compiler's version text.
+    """
     base = hashlib.sha256()
     for fact in (variant, sources.version, sources.sha256, compiler, RECIPE):
         _add(base, fact.encode())
@@ -57,7 +65,7 @@ def _add(total: "hashlib._Hash", *parts: bytes) -> None:
 
 
 def commit_of(firmware: Path) -> str:
-    """The last commit that touched the firmware, `-dirty` when it has changed since; `none` outside of git."""
+    """The last commit that changed the firmware, 12 digits; with `-dirty` if uncommitted; `none` outside of git."""
     commit = _git(firmware, "log", "-1", "--format=%H", "--", ".")
     if not commit:
         return "none"
@@ -66,7 +74,7 @@ def commit_of(firmware: Path) -> str:
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        told = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True)
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True)
     except FileNotFoundError:  # no git on this machine
         return ""
-    return told.stdout.strip() if told.returncode == 0 else ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,6 +1,6 @@
-"""An image imports only what is in it: every import of the firmware is followed before anything is compiled.
+"""Checks, before a build, that every import of the firmware is answered by the image.
 
-So no file of the simulated board or of the bench gets into an image, and none is missed when it runs.
+So an image cannot depend on a file of the simulated board or the bench, and no import fails on the board.
 """
 
 import ast
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from cisterna.errors import CisternaError
 from cisterna.image.frozen import FrozenFile
 
-# What the port has built in, and the firmware may use. `events` is the board's own (firmware/image/events).
+# Built-in modules that the firmware may import. `events` is a C module of this board (firmware/image/events).
 THERAPY = frozenset(
     ["array", "binascii", "collections", "events", "framebuf", "gc", "hashlib", "json", "machine", "math"]
     + ["micropython", "struct", "sys", "time"]
 )
-# The file system of a development board, which only its own start files may know.
+# With the file system of a development board.
 DEVELOPMENT = THERAPY | {"os", "vfs"}
 BUILT_IN = {"therapy": THERAPY, "development": DEVELOPMENT}
 
 
 class StrayImport(CisternaError):
-    """The firmware imports what is not in the image."""
+    """The firmware imports a module that is not in the image."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class _Import:
 
 
 def check(files: list[FrozenFile], variant: str) -> None:
-    """StrayImport with every import, one a line, that neither a frozen file nor a built-in module answers."""
+    """Raise StrayImport, with one line for each import that neither a frozen file nor a built-in module answers."""
     frozen = {file.name: file for file in files}
     packages = {name.rpartition(".")[0] for name in frozen} - {""}
     problems = []
@@ -40,8 +40,8 @@ def check(files: list[FrozenFile], variant: str) -> None:
         if file.of_port or not file.path.is_file():  # MicroPython's own, or made by the build
             continue
         for found in _imports(file):
-            for missed in _missed(found, frozen, packages, BUILT_IN[variant]):
-                problems.append(f"{file.path}:{found.line}: imports {missed}, which is not in the {variant} image")
+            for name in _unresolved(found, frozen, packages, BUILT_IN[variant]):
+                problems.append(f"{file.path}:{found.line}: imports {name}, which is not in the {variant} image")
     if problems:
         built_in = ", ".join(sorted(BUILT_IN[variant]))
         raise StrayImport(
@@ -50,7 +50,7 @@ def check(files: list[FrozenFile], variant: str) -> None:
 
 
 def _imports(file: FrozenFile) -> Iterator[_Import]:
-    """Every import in a file, wherever it stands: in a function, in a branch that never runs."""
+    """Every import in a file, also inside functions and branches. `__import__` counts as one that is not resolved."""
     for node in ast.walk(ast.parse(file.path.read_text(), str(file.path))):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -65,10 +65,12 @@ def _imports(file: FrozenFile) -> Iterator[_Import]:
             yield _Import(node.lineno, "something by __import__")
 
 
-def _missed(found: _Import, frozen: dict[str, FrozenFile], packages: set[str], built_in: frozenset[str]) -> list[str]:
-    """What of one import is not there."""
+def _unresolved(
+    found: _Import, frozen: dict[str, FrozenFile], packages: set[str], built_in: frozenset[str]
+) -> list[str]:
+    """The names of one import that are not in the image."""
     module = found.module
-    if module in packages and found.names:  # `from pump import clock`: a file, or a name of the package's own
+    if module in packages and found.names:  # `from pump import clock`: a module, or a name defined in the package
         own = _own_names(frozen.get(module))
         return [f"{module}.{name}" for name in found.names if f"{module}.{name}" not in frozen and name not in own]
     if module in frozen or module in packages or module in built_in or module == "_rp2":
@@ -77,6 +79,7 @@ def _missed(found: _Import, frozen: dict[str, FrozenFile], packages: set[str], b
 
 
 def _own_names(package: FrozenFile | None) -> set[str]:
+    """Names that a package's `__init__.py` assigns."""
     if package is None or not package.path.is_file():
         return set()
     tree = ast.parse(package.path.read_text())

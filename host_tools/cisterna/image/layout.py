@@ -1,4 +1,4 @@
-"""The layout of the flash, read from the two files that say it: the board's header and the firmware's wiring."""
+"""The layout of the flash, read from the two files that define it: the board's header and the firmware's wiring."""
 
 import re
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from pathlib import Path
 from cisterna.errors import CisternaError
 
 FLASH_BYTES = 2 * 1024 * 1024  # of a Raspberry Pi Pico
-SECTOR = 4096
+SECTOR = 4096  # bytes that the flash erases at once
 HEADER = "image/board/mpconfigboard.h"
 WIRING = "boards/wiring.py"
 
 
 @dataclass(frozen=True)
 class Region:
-    """Bytes `start` to `end` (not included) of the flash chip."""
+    """Bytes `start` to `end` (excluded) of the flash chip."""
 
     name: str
     start: int
@@ -26,7 +26,7 @@ class Region:
 
 
 def read(firmware: Path) -> list[Region]:
-    """Code, files, vault, log: the whole flash, in order. CisternaError when the two files do not fit together."""
+    """Code, files, vault, log, in this order. Raises CisternaError unless they fill the flash without a gap."""
     header = _numbers(firmware / HEADER, r"#define MICROPY_HW_FLASH_(STORAGE_\w+) \((\w+)\)")
     wiring = _numbers(firmware / WIRING, r"^((?:FILES|VAULT|LOG)_\w+) = const\((\w+)\)")
     base = header["STORAGE_BASE"]

@@ -1,4 +1,4 @@
-"""Where the build of the image takes from and puts to. Everything it makes is under one folder."""
+"""The folders and files of the image build. All its output is under one folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ VARIANTS = ("therapy", "development")
 
 @dataclass(frozen=True)
 class Places:
-    """`firmware` is read only; `build` is where everything goes; `fetched` holds what was downloaded."""
+    """`firmware`: the sources, only read. `build`: all output. `fetched`: downloaded packages."""
 
     firmware: Path
     build: Path
@@ -24,19 +24,20 @@ class Places:
         return self.firmware / "image" / f"manifest_{variant}.py"
 
     def work(self, variant: str) -> Path:
-        """Where one image is compiled; kept, so that the next build has less to do."""
+        """The folder in which a variant is compiled; the next build reuses its files."""
         return self.build / "work" / variant
 
     def made(self, variant: str) -> Path:
-        """What is generated for one image before it is compiled."""
+        """The folder of the generated sources of a variant."""
         return self.work(variant) / "made"
 
     def product(self, variant: str, ending: str) -> Path:
+        """The published image of a variant; ending: uf2, elf or json."""
         return self.build / f"cisterna-{variant}.{ending}"
 
 
 def of_checkout() -> Places:
-    """The places of this checkout: its firmware, and build/image."""
-    firmware = paths.firmware()
+    """The places of this checkout: its firmware, and build/image. Raises InstallError outside a checkout."""
+    firmware = paths.firmware_of_checkout()
     build = firmware.parent / "build" / "image"
     return Places(firmware, build, build / "fetched")

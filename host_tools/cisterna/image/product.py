@@ -1,10 +1,11 @@
-"""The products of a build: the files of one image, kept by what they were made of, and what is said of each."""
+"""The products of a build: the files of one image, cached by its inputs, and their description."""
 
 import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from cisterna.errors import CisternaError
 from cisterna.image import sizes
@@ -13,77 +14,82 @@ from cisterna.image.layout import Region
 from cisterna.image.places import Places
 from cisterna.image.sources import Sources
 
-KEPT = 8  # images of earlier inputs; going back to one of them compiles nothing
+CACHED = 8  # images of each variant; going back to the inputs of one compiles nothing
 ENDINGS = ("uf2", "elf", "json")
 
 
 @dataclass(frozen=True)
 class Image:
-    """One image: where its UF2 is, and its description as in the JSON file beside it."""
+    """One image: the path of its UF2, and its description as in the JSON file beside it."""
 
     uf2: Path
-    about: dict
+    about: dict[str, Any]
 
 
-def folder_of(places: Places, who: Identity) -> Path:
-    """Where the image of these inputs is kept, or would be."""
-    return places.build / "kept" / f"{who.variant}-{who.key}"
+def cache_folder(places: Places, identity: Identity) -> Path:
+    """The folder of the cached image of this identity; it need not exist."""
+    return places.build / "kept" / f"{identity.variant}-{identity.key}"
 
 
-def describe(who: Identity, sources: Sources, compiler: str, regions: list[Region], folder: Path) -> None:
-    """Measures image.elf and writes image.json. TooLarge when a budget is exceeded; nothing is kept then."""
+def describe(identity: Identity, sources: Sources, compiler: str, regions: list[Region], folder: Path) -> None:
+    """Measure image.elf and write image.json, which completes the cached image. Raises TooLarge."""
     measured = sizes.measure(folder / "image.elf")
     code = next(region for region in regions if region.name == "code")
-    sizes.check(measured, who.variant, code.bytes)
+    sizes.check(measured, identity.variant, code.bytes)
     about = {
-        "variant": who.variant,
-        "build": who.build,
-        "commit": who.commit,
+        "variant": identity.variant,
+        "build": identity.build,
+        "commit": identity.commit,
         "micropython": sources.version,
         "sources_sha256": sources.sha256,
         "compiler": compiler,
         "uf2_sha256": _sha256(folder / "image.uf2"),
         "sections": {name: {"bytes": size, "budget": sizes.BUDGETS[name]} for name, size in measured.sections.items()},
         "flash": {"used": measured.flash, "available": code.bytes},
-        "heap": {"bytes": measured.heap, "least": sizes.LEAST_HEAP},
+        "heap": {"bytes": measured.heap, "least": sizes.MIN_HEAP},
         "layout": [asdict(region) for region in regions],
     }
     (folder / "image.json").write_text(json.dumps(about, indent=2) + "\n")
 
 
-def put_out(places: Places, who: Identity) -> Image:
-    """Copies a kept image to where people look for it."""
-    folder = folder_of(places, who)
+def publish(places: Places, identity: Identity) -> Image:
+    """Copy a cached image to `build/image/cisterna-VARIANT.*`."""
+    folder = cache_folder(places, identity)
     folder.touch()
     about = json.loads((folder / "image.json").read_text())
-    uf2 = places.product(who.variant, "uf2")
+    uf2 = places.product(identity.variant, "uf2")
     for ending in ENDINGS:
-        kept, product = folder / f"image.{ending}", places.product(who.variant, ending)
-        if not product.is_file() or _sha256(product) != _sha256(kept):
+        cached, product = folder / f"image.{ending}", places.product(identity.variant, ending)
+        if not product.is_file() or _sha256(product) != _sha256(cached):
             partial = product.with_suffix(".part")
-            shutil.copyfile(kept, partial)
-            partial.replace(product)  # nobody ever reads half an image
+            shutil.copyfile(cached, partial)
+            partial.replace(product)  # a reader never finds half an image
     return Image(uf2, about)
 
 
-def forget_old(places: Places, variant: str) -> None:
-    """Of each variant the last few are kept."""
-    kept = sorted((places.build / "kept").glob(f"{variant}-*"), key=lambda folder: folder.stat().st_mtime)
-    for folder in kept[:-KEPT]:
+def remove_old(places: Places, variant: str) -> None:
+    """Remove all cached images of a variant but the CACHED last used."""
+    cached = sorted((places.build / "kept").glob(f"{variant}-*"), key=lambda folder: folder.stat().st_mtime)
+    for folder in cached[:-CACHED]:
         shutil.rmtree(folder)
 
 
 def read(uf2: Path) -> str:
-    """What an image says of itself: the text that identity.Identity.text wrote into it. CisternaError if nothing."""
+    """The `Identity.text` inside a UF2 file. Raises CisternaError if there is none."""
     if not uf2.is_file():
         raise CisternaError(f"image: there is no {uf2}; allowed: a .uf2 file of `make image`")
-    # Each block of 512 bytes carries 256 of the image, 32 bytes in.
-    blocks = uf2.read_bytes()
+    # Each block of 512 bytes holds 256 bytes of the image at offset 32.
+    try:
+        blocks = uf2.read_bytes()
+    except OSError as error:
+        raise CisternaError(f"image: {uf2} cannot be read: {error.strerror}") from None
     image = b"".join(blocks[start + 32 : start + 288] for start in range(0, len(blocks), 512))
     start = image.find(b"cisterna build=")
-    if start < 0:
+    text = image[start : image.find(b"\0", start)] if start >= 0 else b""
+    stated = [word.partition(b"=")[0] for word in text.split()[1:]]
+    if stated != [b"build", b"commit", b"variant"] or not text.isascii():
         raise CisternaError(f"image: {uf2} does not say that it is an image of this pump")
-    return image[start : image.index(b"\0", start)].decode("ascii", "replace")
+    return text.decode("ascii")
 
 
 def _sha256(path: Path) -> str:

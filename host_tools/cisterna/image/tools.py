@@ -1,4 +1,4 @@
-"""The tools that compile an image: there, or installed, or a line that says how to get them."""
+"""The tools that compile an image: finds and installs them, or raises an error with the command that does."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 from cisterna.errors import InstallError
 
 COMPILER = "arm-none-eabi-gcc"
-PACKAGES = {  # Debian's package -> how one sees that it is there
+PACKAGES = {  # Debian package -> program, library or file that shows it is installed
     "gcc-arm-none-eabi": COMPILER,
     "libnewlib-arm-none-eabi": "nosys.specs",
     "libstdc++-arm-none-eabi-newlib": "libstdc++.a",
@@ -20,43 +20,43 @@ PACKAGES = {  # Debian's package -> how one sees that it is there
 
 
 def missing() -> list[str]:
-    """Debian packages whose tools are not there."""
-    return [package for package, sign in PACKAGES.items() if not _there(sign)]
+    """The Debian packages that are not installed."""
+    return [package for package, marker in PACKAGES.items() if not _is_installed(marker)]
 
 
-def _there(sign: str) -> bool:
-    if sign.startswith("/"):
-        return Path(sign).is_file()
-    if "." not in sign:
-        return shutil.which(sign) is not None
+def _is_installed(marker: str) -> bool:
+    if marker.startswith("/"):
+        return Path(marker).is_file()
+    if "." not in marker:
+        return shutil.which(marker) is not None
     if shutil.which(COMPILER) is None:
         return False
-    told = subprocess.run([COMPILER, f"-print-file-name={sign}"], capture_output=True, text=True).stdout.strip()
-    return told != sign  # a file that it does not find it names as it was asked
+    found = subprocess.run([COMPILER, f"-print-file-name={marker}"], capture_output=True, text=True).stdout.strip()
+    return found != marker  # gcc repeats the name of a file that it does not find
 
 
-def make_ready(log: Path) -> None:
-    """Installs what is missing when this user may; InstallError with the command otherwise."""
+def install_missing(log: Path) -> None:
+    """Install the missing packages if this user may. Raises InstallError, with the command, otherwise."""
     wanted = missing()
     if not wanted:
         return
     install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *wanted]
-    before = _as_root()
-    if before is None:
+    prefix = _root_prefix()
+    if prefix is None:
         raise InstallError(f"tools: missing {', '.join(wanted)}; install with: sudo {' '.join(install)}")
     log.parent.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with log.open("wb") as out:
+    with log.open("wb") as output:
         for command in (["apt-get", "update", "-q"], install):
-            subprocess.run([*before, *command], stdout=out, stderr=subprocess.STDOUT, env=env, check=False)
+            subprocess.run([*prefix, *command], stdout=output, stderr=subprocess.STDOUT, env=env, check=False)
     if still := missing():
         raise InstallError(
             f"tools: {', '.join(still)} could not be installed ({log} says why); install with: sudo {' '.join(install)}"
         )
 
 
-def _as_root() -> list[str] | None:
-    """What to write before a command that needs root; None when this user may not."""
+def _root_prefix() -> list[str] | None:
+    """The words before a command that needs root; None if this user may not run it."""
     if shutil.which("apt-get") is None:
         return None
     if os.geteuid() == 0:
@@ -68,5 +68,5 @@ def _as_root() -> list[str] | None:
 
 
 def compiler_version() -> str:
-    """First line of what the compiler says of itself: an input of the image like any source."""
+    """The first line of the compiler's --version, which is an input of the image."""
     return subprocess.run([COMPILER, "--version"], capture_output=True, text=True).stdout.partition("\n")[0]

@@ -1,1 +1,1 @@
-"""The line to the pump: framed JSON-RPC, and the records read over it."""
+"""The link to a pump: JSON-RPC in numbered, checksummed lines, and the records read over it."""

@@ -1,6 +1,6 @@
-"""A whole client of PROTOCOL.md that only looks: python example_client.py /dev/ttyUSB0 prints state and records.
+"""A complete read-only client of PROTOCOL.md: `python example_client.py /dev/ttyUSB0` prints state and records.
 
-Needs pyserial and nothing of this project, so it can be carried to any computer.
+Needs pyserial and nothing of this project.
 """
 
 import base64
@@ -14,20 +14,20 @@ import serial
 class Client:
     def __init__(self, port):
         self._port = serial.Serial(port, 921_600, timeout=2, exclusive=True)
-        self._port.write(b"\n")  # ends what somebody else may have begun
+        self._port.write(b"\n")  # ends a partial line of another program
         self._number = 0
 
     def ask(self, method, **params):
-        """The result of a question, which may be asked again when no answer comes."""
+        """The result of a question. Repeats it without an answer; a question changes nothing."""
         for _ in range(3):
             self._number += 1
             request = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": params}
             line = b"%d %s" % (self._number, json.dumps(request).encode())
             self._port.write(b"%s %08x\n" % (line, zlib.crc32(line)))
             while answer := self._port.readline():
-                said, _, crc = answer.rstrip().rpartition(b" ")
-                number, _, body = said.partition(b" ")
-                if crc == b"%08x" % zlib.crc32(said) and number == b"%d" % self._number:
+                checked, _, crc = answer.rstrip().rpartition(b" ")
+                number, _, body = checked.partition(b" ")
+                if crc == b"%08x" % zlib.crc32(checked) and number == b"%d" % self._number:
                     return json.loads(body)["result"]  # KeyError: refused; the body says why
         raise TimeoutError(f"{method}: no answer")
 

@@ -1,4 +1,4 @@
-"""The pump's records as the host reads them: decoded by the firmware's tables, checked by the host."""
+"""The pump's records: decoded with the firmware's tables, verified by the host's own code."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from cisterna import paths
 from cisterna.errors import OutputError
 
 paths.use_firmware()
-from pump import records as layout  # noqa: E402  (the firmware's folder has to be known first)
+from pump.storage import records as layout  # noqa: E402  (the firmware's folder has to be known first)
 
-BLOCK = 48  # records asked for at a time, the most the pump's line holds
-_LONGEST_LINE = 4096  # bytes; no record's is nearly so long
+_MAX_JSON_LINE = 4096  # bytes; the JSON line of a record is much shorter
 _FIELDS = struct.Struct(layout.FORMAT)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record. `mono_ms` is the pump's monotonic time; `utc_s` None when its wall clock was not set."""
+    """One record. `mono_ms`: the pump's monotonic time; `utc_s`: None if its wall clock was not set."""
 
     sequence: int
     boot: int
@@ -38,10 +37,10 @@ class Record:
 
 @dataclass
 class Chain:
-    """Records in the order they came, and whether they hang together.
+    """Records in the order received, and the faults found in their numbers, CRC-32 and hash chain.
 
-    `previous` is the hash of the last one; the first record of a pump's life has eight zero bytes there. None: the
-    one before is no longer on the pump, so the first that is read is believed.
+    `previous`: hash of the last record; eight zero bytes before the first record of a pump. None: the record before
+    is no longer stored, so that the link of the first record is not checked.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -51,7 +50,7 @@ class Chain:
 
     @classmethod
     def beginning_at(cls, sequence: int) -> Chain:
-        """Of a log whose oldest record that is left has this number."""
+        """An empty chain whose first record will have this number."""
         return cls(next_sequence=sequence, previous=None if sequence else bytes(8))
 
     @property
@@ -59,7 +58,7 @@ class Chain:
         return not self.problems
 
     def add(self, data: bytes) -> int:
-        """Take the bytes of whole records, check each, and say how many were taken."""
+        """Verify and append the bytes of whole records; returns their count."""
         count, rest = divmod(len(data), layout.RECORD_BYTES)
         if rest:
             self.problems.append(f"after record {self.next_sequence - 1}: {rest} bytes are no whole record")
@@ -92,7 +91,7 @@ class Chain:
 
 
 def check_path(path: Path, force: bool, option: str = "--out") -> None:
-    """Returns if a log may be written there: nothing but an older log is replaced unless `force`. Else OutputError."""
+    """Raises OutputError if a log must not be written to `path`. Without `force` only an older log is replaced."""
     if path.is_file() and not force and not _is_log(path):
         raise OutputError(
             f"{option} held {path}, which is there already and is no log of a pump; allowed: a new file, an older log, "
@@ -103,28 +102,26 @@ def check_path(path: Path, force: bool, option: str = "--out") -> None:
 
 
 def _is_log(path: Path) -> bool:
-    """Whether its first line looks like one of `write_jsonl`; a file without any holds nothing to lose."""
+    """Whether the first line is one of `write_jsonl`, or the file is empty."""
     try:
         with path.open("rb") as file:
-            line = file.readline(_LONGEST_LINE)
+            line = file.readline(_MAX_JSON_LINE)
         record = json.loads(line) if line else {"seq": 0}
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(record, dict) and "seq" in record
 
 
-def write_jsonl(
-    path: Path, records: Iterable[Record], t_s: Callable[[Record], float], option: str = "--log"
-) -> None:
-    """One JSON object a line; `t_s`: a record's time in the scenario. What is there is replaced, by the whole log.
+def write_jsonl(path: Path, records: Iterable[Record], t_s: Callable[[Record], float], option: str = "--log") -> None:
+    """Write one JSON object per line; `t_s` gives the time of a record in the scenario. Replaces an existing file.
 
-    OutputError if it cannot be written: then what is there stays.
+    Raises OutputError if that fails; the existing file then stays.
     """
-    from cisterna.pharmacy import files
+    from cisterna.pharmacy import signed_files
 
     lines = (json.dumps(_as_object(record, t_s(record))).encode("ascii") + b"\n" for record in records)
     try:
-        files.write_parts(path, lines, replace=True)
+        signed_files.write_parts(path, lines, replace=True)
     except OutputError as error:
         raise OutputError(f"{option} {error}") from None
 

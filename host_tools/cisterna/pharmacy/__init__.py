@@ -1,1 +1,1 @@
-"""Where doses are written and signed: documents, keys, signatures, provisioning. Nothing talks to a pump."""
+"""Writes and signs doses: documents, keys, signatures, provisioning. Nothing here talks to a pump."""

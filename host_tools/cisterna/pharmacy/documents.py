@@ -1,20 +1,20 @@
-"""The exact text of the signed documents, built from what a scenario or a clinician states.
+"""Builds the exact text of the signed documents from the values of a scenario or a clinician.
 
 One canonical form: flat JSON, the keys in a fixed order, no spaces, integers and printable ASCII only.
-Judging the dose is the pump's; here only what cannot be written down at all is an error.
+Only values that this form cannot hold are errors here. The pump checks the doses.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
-from typing import Any
+from typing import Any, TypeGuard
 
-from cisterna.errors import CisternaError
+from cisterna.errors import DocumentError
 
 VERSION = 1
-NONE = "none"  # no limit, said explicitly
+NONE = "none"  # explicitly no limit
 
-# Stated as "none" when left out or None
+# Written as "none" if missing or None
 OPTIONAL = (
     "max_boluses_per_h",
     "max_boluses_per_24h",
@@ -51,8 +51,11 @@ PRESCRIPTION_KEYS = (
     "equiv_prev_ug_per_day",
 )
 ORDER_KEYS = ("type", "version", "serial", "sequence", "rx", "ug", "over_s")
+STOP_KEYS = ("type", "version", "serial", "sequence", "rx")
 OVERRIDE_KEYS = ("type", "version", "serial", "rx_sha256", "what")
 IMAGE_KEYS = ("type", "version", "build", "commit", "variant", "uf2_sha256")
+LOG_ON_TIME = "utc_since_2020_s"
+S_OF_2020 = 1_577_836_800
 LOG_ON_KEYS = ("type", "version", "serial", "challenge", "person", "role", "anchor")
 PEOPLE_KEYS = ("type", "version", "number", "clinic")
 PERSON_KEYS = ("name", "roles", "key")
@@ -76,11 +79,7 @@ DRUG_KEYS = (
     "deadspace_max_ul",
 )
 
-ROLES = ("prescriber", "second", "clinician", "service")  # in the order in which a document lists them
-
-
-class DocumentError(CisternaError):
-    """A document that cannot be written as stated: the key, what it held, what is allowed."""
+ROLES = ("prescriber", "second", "clinician", "service")  # in the order of a document
 
 
 def flow_nl_per_h(basal_ug_per_day: int, concentration_ug_per_ml: int) -> int:
@@ -88,25 +87,25 @@ def flow_nl_per_h(basal_ug_per_day: int, concentration_ug_per_ml: int) -> int:
     return basal_ug_per_day * 1_000_000 // (24 * concentration_ug_per_ml)
 
 
-def pump_keys(pump: Mapping[str, Any]) -> dict[str, Any]:
-    """What a prescription states of the set, from the `[pump]` keys of a scenario: uL and nL/kPa as integers.
+def pump_table_values(pump: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a prescription that come from a scenario's `[pump]` table, as integers in uL and nL/kPa.
 
-    The fill is rounded down, the others to the nearest. The compliance is the one the pump was told, not
-    the world's.
+    The fill is rounded down, the others to the nearest integer. The compliance is `compliance_known_as`, not the one
+    of the simulated world.
     """
     return {
         "syringe": pump["syringe"],
-        "fill_ul": _thousandfold(pump["fill_ml"], ROUND_FLOOR),
-        "deadspace_ul": _whole(pump.get("deadspace_ul", 300)),
-        "compliance_nl_per_kpa": _thousandfold(pump.get("compliance_known_as", 9.0), ROUND_HALF_EVEN),
+        "fill_ul": _thousand_times(pump["fill_ml"], ROUND_FLOOR),
+        "deadspace_ul": _rounded(pump.get("deadspace_ul", 300)),
+        "compliance_nl_per_kpa": _thousand_times(pump.get("compliance_known_as", 9.0), ROUND_HALF_EVEN),
     }
 
 
 def prescription(values: Mapping[str, Any], *, serial: str, patient: str, sequence: int) -> str:
-    """The text of a prescription. `values`: the `[prescription]` keys of a scenario and those of `pump_keys`.
+    """The text of a prescription.
 
-    `flow_nl_per_h` is derived unless it is given (to show that a wrong one is refused).
-    Raises DocumentError for a key that is missing, unknown or not an integer or text as it has to be.
+    values: the keys of a scenario's `[prescription]` and of `pump_table_values`; `flow_nl_per_h` is derived if missing.
+    Raises DocumentError for an unknown or missing key, or a value that cannot be written.
     """
     stated = {"type": "prescription", "version": VERSION}
     stated |= {"serial": serial, "patient": patient, "sequence": sequence}
@@ -118,36 +117,49 @@ def prescription(values: Mapping[str, Any], *, serial: str, patient: str, sequen
 
 
 def clinician_bolus(*, serial: str, sequence: int, rx: str, ug: int, over_s: int) -> str:
-    """The text of an order of `ug` over `over_s` seconds under the prescription whose hash8 is `rx`."""
+    """The text of an order of `ug` over `over_s` seconds. rx: hash8 of the prescription in force."""
     stated = {"type": "clinician_bolus", "version": VERSION, "serial": serial, "sequence": sequence}
     return _text(stated | {"rx": rx, "ug": ug, "over_s": over_s}, ORDER_KEYS)
 
 
+def therapy_stop(*, serial: str, sequence: int, rx: str) -> str:
+    """The text that a clinician signs to end the therapy under `rx`, hash8 of the prescription in force."""
+    stated = {"type": "therapy_stop", "version": VERSION, "serial": serial, "sequence": sequence, "rx": rx}
+    return _text(stated, STOP_KEYS)
+
+
 def override(*, serial: str, rx_sha256: str) -> str:
-    """The text by which a second person lets one prescription begin above the first-dose ceiling."""
+    """The text that lifts the first-dose ceiling for one prescription; the second person signs it.
+
+    rx_sha256: of the prescription's text, 64 hex digits.
+    """
     stated = {"type": "override", "version": VERSION, "serial": serial, "rx_sha256": rx_sha256}
     return _text(stated | {"what": "first_dose_ceiling"}, OVERRIDE_KEYS)
 
 
 def image_manifest(*, build: str, commit: str, variant: str, uf2_sha256: str) -> str:
-    """The text by which the authority lets an image run. uf2_sha256: of the whole UF2 file, 64 hex digits."""
+    """The text that the authority signs to release an image. uf2_sha256: of the whole UF2 file, 64 hex digits."""
     stated = {"type": "image", "version": VERSION, "build": build, "commit": commit, "variant": variant}
     return _text(stated | {"uf2_sha256": uf2_sha256}, IMAGE_KEYS)
 
 
-def log_on(*, serial: str, challenge: str, person: str, role: str, anchor: str) -> str:
-    """The text by which a person proves to a pump who he is.
+def log_on(*, serial: str, challenge: str, person: str, role: str, anchor: str, utc_s: int | None = None) -> str:
+    """The text that a person signs to log on to a pump.
 
-    role: clinician or service. anchor: end of the chain of hashes from which the session's tokens come, 64 hex digits.
+    challenge: the pump's. role: clinician or service. anchor: last value of the hash chain from which the session's
+    tokens come, 64 hex digits. utc_s: the time, Unix s, for a pump that takes it.
     """
     stated = {"type": "log_on", "version": VERSION, "serial": serial, "challenge": challenge}
-    return _text(stated | {"person": person, "role": role, "anchor": anchor}, LOG_ON_KEYS)
+    stated |= {"person": person, "role": role, "anchor": anchor}
+    if utc_s is None:
+        return _text(stated, LOG_ON_KEYS)
+    return _text(stated | {LOG_ON_TIME: utc_s - S_OF_2020}, (*LOG_ON_KEYS, LOG_ON_TIME))
 
 
 def people(*, number: int, clinic: str, persons: Iterable[Mapping[str, Any]]) -> str:
-    """The text that says who is who: a line for the clinic, then one a person.
+    """The text of a people document: a line for the clinic, then one for each person.
 
-    persons: `name`, `roles` (an iterable of ROLES), `key` (the modulus, 768 hex digits).
+    persons: each with `name`, `roles` (an iterable of ROLES), `key` (the modulus, 768 hex digits).
     """
     head = {"type": "people", "version": VERSION, "number": number, "clinic": clinic}
     lines = [_text(head, PEOPLE_KEYS)]
@@ -156,9 +168,9 @@ def people(*, number: int, clinic: str, persons: Iterable[Mapping[str, Any]]) ->
 
 
 def library(*, number: int, title: str, drugs: Iterable[Mapping[str, Any]]) -> str:
-    """The text of a drug library: a line for the whole, then one for each drug, route and site.
+    """The text of a drug library: a line for the library, then one for each drug, route and site.
 
-    drugs: the keys of DRUG_KEYS, with the concentrations as an iterable of integers in ug/mL.
+    drugs: each with DRUG_KEYS; the concentrations are an iterable of integers, ug/mL.
     """
     head = {"type": "library", "version": VERSION, "number": number, "title": title}
     lines = [_text(head, LIBRARY_KEYS)]
@@ -169,7 +181,7 @@ def library(*, number: int, title: str, drugs: Iterable[Mapping[str, Any]]) -> s
 
 
 def _in_order(roles: Iterable[str]) -> str:
-    """Each role once, in the order of ROLES; what is no role stays, at the end, for the pump's reading to refuse."""
+    """Each role once, in the order of ROLES. Unknown roles come last; the pump's parser refuses them."""
     stated = dict.fromkeys(roles)
     return " ".join([role for role in ROLES if role in stated] + [role for role in stated if role not in ROLES])
 
@@ -188,6 +200,7 @@ def _derived_flow(stated: Mapping[str, Any]) -> int:
 
 
 def _text(stated: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    """One line of canonical JSON with exactly `keys`. Raises DocumentError."""
     unknown = [key for key in stated if key not in keys]
     missing = [key for key in keys if key not in stated]
     if unknown or missing:
@@ -200,7 +213,7 @@ def _text(stated: Mapping[str, Any], keys: tuple[str, ...]) -> str:
     return json.dumps({key: stated[key] for key in keys}, separators=(",", ":"))
 
 
-def _is_integer(value: object) -> bool:
+def _is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -208,10 +221,10 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable() and not set(value) & set('"\\')
 
 
-def _thousandfold(value: float, rounding: str) -> int:
-    """A decimal figure times 1000, without the dust of binary fractions (2.3 mL are 2300 uL)."""
+def _thousand_times(value: float, rounding: str) -> int:
+    """A decimal figure times 1000, without the error of binary fractions (2.3 mL are 2300 uL)."""
     return int((Decimal(str(value)) * 1000).to_integral_value(rounding))
 
 
-def _whole(value: float) -> int:
+def _rounded(value: float) -> int:
     return int(Decimal(str(value)).to_integral_value(ROUND_HALF_EVEN))

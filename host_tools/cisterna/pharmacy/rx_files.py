@@ -1,4 +1,4 @@
-"""`X.rx`: a prescription on its way through two people's hands, in the form in which the pump is given it."""
+"""`X.rx`: a prescription, the signatures of prescriber and second person, and an override."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -7,9 +7,9 @@ from pydantic import Field
 
 from cisterna.errors import CisternaError
 from cisterna.pharmacy import documents, keys, sign
-from cisterna.pharmacy.files import Document, SignatureHex
 from cisterna.pharmacy.keys import Signer
-from cisterna.pharmacy.models import Strict
+from cisterna.pharmacy.signed_files import Document, SignatureHex
+from cisterna.strict_model import StrictModel
 
 NAME = "[a-z0-9.-]{1,16}"
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
@@ -18,15 +18,15 @@ ROLES: tuple[Role, ...] = ("prescriber", "second")
 
 
 class SignatureRefused(CisternaError):
-    """This person cannot sign this prescription in this role."""
+    """This person cannot sign this document in this role."""
 
 
-class Signed(Strict):
+class Signed(StrictModel):
     by: Name
     signature: SignatureHex
 
 
-class Signatures(Strict):
+class Signatures(StrictModel):
     prescriber: Signed | None = None
     second: Signed | None = None
 
@@ -35,8 +35,8 @@ class Override(Signed):
     document: Document
 
 
-class RxFile(Strict):
-    """A prescription, who signed it so far, and a second person's override of the first-dose ceiling."""
+class RxFile(StrictModel):
+    """A prescription, its signatures so far, and the second person's override of the first-dose ceiling."""
 
     document: Document
     signatures: Signatures
@@ -45,8 +45,8 @@ class RxFile(Strict):
     def signature_of(self, role: Role) -> Signed | None:
         return getattr(self.signatures, role)
 
-    def call(self) -> dict[str, Any]:
-        """The parameters of `rx.load`. Who has not signed is not in them."""
+    def params(self) -> dict[str, Any]:
+        """The parameters of `rx.load`, with the signatures that exist."""
         return {
             "document": self.document,
             "signatures": self.signatures.model_dump(exclude_none=True),
@@ -55,27 +55,27 @@ class RxFile(Strict):
 
 
 def new(document: str) -> RxFile:
-    """A prescription that nobody has signed yet."""
+    """An unsigned prescription."""
     return RxFile(document=document, signatures=Signatures(), override=None)
 
 
 def check_name(what: str, name: str) -> None:
-    """Returns if `name` can be a person's; else SignatureRefused. what: where it was said."""
+    """Raise SignatureRefused unless `name` has the form of a person's name. what: the option it comes from."""
     if not re.fullmatch(NAME, name):
         raise SignatureRefused(f'{what} held "{name}"; allowed: 1 to 16 of a-z 0-9 . -')
 
 
 def check_signer(rx: RxFile, role: Role, name: str, modulus_hex: str | None = None, *, lift: bool = False) -> None:
-    """Returns if the person `name` may sign as `role`; SignatureRefused otherwise.
+    """Raise SignatureRefused if the person `name` may not sign as `role`.
 
-    modulus_hex: of the person's key, once it is known. lift: the first-dose ceiling is to be lifted, too.
+    modulus_hex: of the person's key, if known. lift: the person also lifts the first-dose ceiling.
     """
     if lift and role != "second":
         raise SignatureRefused("--override: only the second person lifts the first-dose ceiling; use --as second")
     check_name("--by", name)
-    there = rx.signature_of(role)
-    if there and there.by != name:
-        raise SignatureRefused(f"{role}: {there.by} has signed already; begin with a new file to replace it")
+    present = rx.signature_of(role)
+    if present and present.by != name:
+        raise SignatureRefused(f"{role}: {present.by} has signed already; begin with a new file to replace it")
     other_role: Role = "second" if role == "prescriber" else "prescriber"
     other = rx.signature_of(other_role)
     if other is None:
@@ -88,10 +88,13 @@ def check_signer(rx: RxFile, role: Role, name: str, modulus_hex: str | None = No
 
 
 def add_signature(rx: RxFile, role: Role, name: str, signer: Signer, *, serial: str | None = None) -> RxFile:
-    """The same with one signature more. serial: of the pump, if the second person is to sign an override too."""
+    """The prescription with one more signature. Raises SignatureRefused.
+
+    serial: of the pump; if given, the second person also signs an override.
+    """
     check_signer(rx, role, name, signer.modulus_hex, lift=serial is not None)
-    mine = Signed(**sign.signed_by(name, rx.document, signer))
-    update: dict[str, Any] = {"signatures": rx.signatures.model_copy(update={role: mine})}
+    signed = Signed(**sign.signed_by(name, rx.document, signer))
+    update: dict[str, Any] = {"signatures": rx.signatures.model_copy(update={role: signed})}
     if serial is not None:
         text = documents.override(serial=serial, rx_sha256=sign.sha256_hex(rx.document))
         update["override"] = Override(document=text, **sign.signed_by(name, text, signer))

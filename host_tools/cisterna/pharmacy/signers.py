@@ -1,4 +1,4 @@
-"""Finds a private key by what a person calls it: a protected PEM file, a key on a token, or a key of the bench."""
+"""Opens a key by its name on the command line: a PEM file, pkcs11:... on a token, or bench:... of this user."""
 
 import contextlib
 import re
@@ -13,17 +13,17 @@ from cisterna.pharmacy.passphrase import Secret
 TOKEN = "pkcs11:"
 BENCH = "bench:"
 
-Made = TypeVar("Made")
+Loaded = TypeVar("Loaded")
 
 _LABEL = re.compile(rb"^-----BEGIN ([A-Z0-9 ]+)-----", re.MULTILINE)
 
 
 @contextlib.contextmanager
 def opened(where: str, secret: Secret = passphrase.ask, module: str | None = None) -> Iterator[Signer]:
-    """The signer `where` names, for as long as the block runs.
+    """The signer for the key `where`, while the block runs.
 
     where   a PEM file protected by a passphrase, "pkcs11:token=...;object=..." (RFC 7512), or "bench:NAME"
-    secret  asked for the passphrase or the PIN
+    secret  returns the passphrase or PIN
     module  path of the token's PKCS#11 library
     Raises KeyFileError, PassphraseError or TokenError.
     """
@@ -33,49 +33,52 @@ def opened(where: str, secret: Secret = passphrase.ask, module: str | None = Non
         with token.opened(where, secret, module) as signer:
             yield signer
     elif where.startswith(BENCH):
-        yield _of_bench(where)
+        yield _bench_key(where)
     else:
         yield of_file(Path(where), secret)
 
 
 def of_file(path: Path, secret: Secret) -> PrivateKey:
-    """The key of a person in a PKCS#8 PEM file. An unprotected one is refused: whoever finds it is that person."""
+    """A person's private key in a protected PKCS#8 PEM file. Raises KeyFileError, also for an unprotected key."""
     data = _read(path)
     if _label(data) != keys.PROTECTED:
         raise KeyFileError(
             f"key {path}: held {_label(data).lower() or 'no PEM'}; allowed: a private key that a passphrase "
             "protects (`cisterna key new` makes one)"
         )
-    return _named(path, lambda: keys.private_of_pem(data, secret(f"passphrase of {path}")))
+    return _naming(path, lambda: keys.private_of_pem(data, secret(f"passphrase of {path}")))
 
 
-def public(where: str, secret: Secret = passphrase.ask, module: str | None = None) -> str:
-    """The modulus (768 hex digits) of a public PEM file, or of a key as in `opened`. A token needs no PIN for it."""
+def public_modulus(where: str, secret: Secret = passphrase.ask, module: str | None = None) -> str:
+    """The modulus (768 hex digits) of a public PEM file, or of a key as in `opened`. A token needs no PIN.
+
+    Raises KeyFileError, PassphraseError or TokenError.
+    """
     if where.startswith(TOKEN):
         from cisterna.pharmacy import token
 
         return token.modulus_hex(where, module)
     if where.startswith(BENCH):
-        return _of_bench(where).modulus_hex
+        return _bench_key(where).modulus_hex
     path = Path(where)
     data = _read(path)
     if _label(data) == keys.PUBLIC:
-        return _named(path, lambda: keys.modulus_of_pem(data))
+        return _naming(path, lambda: keys.modulus_of_pem(data))
     return of_file(path, secret).modulus_hex
 
 
-def public_of_file(path: Path) -> str:
-    """The modulus (768 hex digits) of a public PEM file; asks nothing. Raises KeyFileError."""
+def public_modulus_of_file(path: Path) -> str:
+    """The modulus (768 hex digits) of a public PEM file. Raises KeyFileError."""
     data = _read(path)
     if _label(data) != keys.PUBLIC:
         raise KeyFileError(
             f"key {path}: held {_label(data).lower() or 'no PEM'}; allowed: a public key "
             "(`cisterna key show KEY --public OUT` writes it)"
         )
-    return _named(path, lambda: keys.modulus_of_pem(data))
+    return _naming(path, lambda: keys.modulus_of_pem(data))
 
 
-def _of_bench(where: str) -> Signer:
+def _bench_key(where: str) -> Signer:
     name = where.removeprefix(BENCH)
     allowed = ("authority", *keys.PEOPLE)
     if name not in allowed:
@@ -91,14 +94,14 @@ def _read(path: Path) -> bytes:
 
 
 def _label(data: bytes) -> str:
-    """What the first PEM block says it is; "" for what is no PEM."""
+    """The label of the first PEM block; "" if there is none."""
     found = _LABEL.search(data)
     return found.group(1).decode("ascii") if found else ""
 
 
-def _named(path: Path, made: Callable[[], Made]) -> Made:
-    """What `made` makes; the name of the file before whatever it has against it."""
+def _naming(path: Path, load: Callable[[], Loaded]) -> Loaded:
+    """The result of `load`; the path is put before the text of a KeyFileError."""
     try:
-        return made()
+        return load()
     except KeyFileError as error:
         raise KeyFileError(f"key {path}: {error}") from None

@@ -1,6 +1,6 @@
-"""A private key on a token or smart card, by PKCS#11: it signs there and never leaves it.
+"""Signs with a private key on a token or smart card, by PKCS#11. The key never leaves the token.
 
-The key is named by a URI of RFC 7512, `pkcs11:token=Clinic;object=rossi`.
+A URI of RFC 7512 names the key: `pkcs11:token=Clinic;object=rossi`.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ MODULE_VARIABLE = "CISTERNA_PKCS11_MODULE"
 
 _SCHEME = "pkcs11:"
 _KNOWN = ("token", "serial", "object", "id", "type")
-_SAID = {  # by the name of the error of the library
+_MESSAGES = {  # by the class name of python-pkcs11's error
     "PinIncorrect": "the PIN is wrong; most tokens lock themselves after a few wrong ones",
     "PinLocked": "the PIN is locked after too many wrong ones; unlock it with the token's own tool",
     "PinExpired": "the PIN has expired; set a new one with the token's own tool",
@@ -33,18 +33,18 @@ _SAID = {  # by the name of the error of the library
 
 
 class TokenError(CisternaError):
-    """The token, its key or its PIN is not as it must be."""
+    """The token, its key or the PIN is missing or wrong."""
 
 
-class TokenBroken(TokenError):
-    """The token or its library did not do what it was told."""
+class TokenFailed(TokenError):
+    """The token or its library failed."""
 
     exit_status = 70
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a key is: what its URI says. None: not stated."""
+class KeyUri:
+    """The parts of a key's URI. None: not stated."""
 
     uri: str
     token: str | None = None
@@ -55,12 +55,12 @@ class Place:
 
 
 class TokenKey:
-    """A key of an open session with a token."""
+    """A private key in an open session with a token; a `keys.Signer`."""
 
     def __init__(self, key: Any, uri: str):
         self._key = key
         self._uri = uri
-        with _errors_of(uri):
+        with _translated_errors(uri):
             self.modulus_hex = _modulus_hex(key, uri)
 
     def __repr__(self) -> str:
@@ -69,72 +69,74 @@ class TokenKey:
     def sign(self, data: bytes) -> bytes:
         from pkcs11 import Mechanism
 
-        with _errors_of(self._uri):
+        with _translated_errors(self._uri):
             signature = self._key.sign(data, mechanism=Mechanism.SHA256_RSA_PKCS)
         if not keys.is_signature(data, signature, self.modulus_hex):
-            raise TokenBroken(f"{self._uri}: what the token made is no signature by its own public key")
+            raise TokenFailed(f"{self._uri}: the token's signature does not fit its own public key")
         return signature
 
 
-def place(uri: str) -> Place:
-    """Reads a URI of RFC 7512. TokenError for what is not understood: a key is never found by half a name."""
+def parse_uri(uri: str) -> KeyUri:
+    """Parse a URI of RFC 7512. Raises TokenError for any part that is unknown, so that no other key is found."""
     path, _, query = uri.removeprefix(_SCHEME).partition("?")
     stated = _pairs(uri, path, ";")
-    asked = _pairs(uri, query, "&")
-    if "pin-value" in asked:
+    query_values = _pairs(uri, query, "&")
+    if "pin-value" in query_values:
         raise TokenError("pkcs11 URI: pin-value shows the PIN to everybody; use --passphrase-file")
-    for key in [*stated, *asked]:
+    for key in [*stated, *query_values]:
         if key not in _KNOWN and key != "module-path":
             raise TokenError(f"{uri}: unknown {key}; allowed: {', '.join(_KNOWN)}, and ?module-path=")
     if stated.get("type", "private") != "private":
         raise TokenError(f"{uri}: type held {stated['type']}; allowed: private")
     if not {"token", "serial"} & stated.keys() or not {"object", "id"} & stated.keys():
         raise TokenError(f"{uri}: names no key; allowed: pkcs11:token=TOKEN;object=KEY (or serial=..., id=...)")
-    return Place(
+    return KeyUri(
         uri,
         token=_text(stated.get("token")),
         serial=_bytes(stated.get("serial")),
         object=_text(stated.get("object")),
         id=_bytes(stated.get("id")),
-        module=_text(asked.get("module-path")),
+        module=_text(query_values.get("module-path")),
     )
 
 
 @contextlib.contextmanager
 def opened(uri: str, secret: Secret, module: str | None = None) -> Iterator[TokenKey]:
-    """The key a URI names, while the block runs. secret: asked for the PIN, unless the token has its own keys.
+    """The key that `uri` names, while the block runs.
 
-    module: path of the token's PKCS#11 library; `?module-path=` of the URI is the next to count.
+    secret  returns the PIN; not called if the token has its own keypad
+    module  path of the token's PKCS#11 library; None: `?module-path=` of the URI
+    Raises TokenError.
     """
-    at = place(uri)
-    found = _token(at, module)
+    key_uri = parse_uri(uri)
+    token = _token(key_uri, module)
     from pkcs11 import PROTECTED_AUTH, ObjectClass, TokenFlag
 
-    has_keypad = TokenFlag.PROTECTED_AUTHENTICATION_PATH in found.flags
-    pin = PROTECTED_AUTH if has_keypad else secret(f"PIN of the token {found.label}")
-    with _errors_of(uri):
-        session = found.open(user_pin=pin)
+    has_keypad = TokenFlag.PROTECTED_AUTHENTICATION_PATH in token.flags
+    pin = PROTECTED_AUTH if has_keypad else secret(f"PIN of the token {token.label}")
+    with _translated_errors(uri):
+        session = token.open(user_pin=pin)
     with contextlib.closing(session):
-        with _errors_of(uri):
-            key = _key(session, at, ObjectClass.PRIVATE_KEY)
+        with _translated_errors(uri):
+            key = _key(session, key_uri, ObjectClass.PRIVATE_KEY)
         yield TokenKey(key, uri)
 
 
 def modulus_hex(uri: str, module: str | None = None) -> str:
-    """The modulus (768 hex digits) of the public key beside the private one; needs no PIN."""
-    at = place(uri)
-    found = _token(at, module)
+    """The modulus (768 hex digits) of the public key beside the private one. Needs no PIN. Raises TokenError."""
+    key_uri = parse_uri(uri)
+    token = _token(key_uri, module)
     from pkcs11 import ObjectClass
 
-    with _errors_of(uri), contextlib.closing(found.open()) as session:
-        return _modulus_hex(_key(session, at, ObjectClass.PUBLIC_KEY), uri)
+    with _translated_errors(uri), contextlib.closing(token.open()) as session:
+        return _modulus_hex(_key(session, key_uri, ObjectClass.PUBLIC_KEY), uri)
 
 
-def _token(at: Place, module: str | None) -> Any:
-    path = module or at.module
+def _token(key_uri: KeyUri, module: str | None) -> Any:
+    path = module or key_uri.module
     if not path:
         raise TokenError(
-            f"{at.uri}: which PKCS#11 library? Use --module or {MODULE_VARIABLE}, "
+            f"{key_uri.uri}: which PKCS#11 library? Use --module or {MODULE_VARIABLE}, "
             "as /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
         )
     try:
@@ -148,22 +150,22 @@ def _token(at: Place, module: str | None) -> Any:
         library = pkcs11.lib(path)
     except (pkcs11.PKCS11Error, RuntimeError) as error:
         raise TokenError(f"PKCS#11 library {path}: cannot be loaded: {error or type(error).__name__}") from None
-    with _errors_of(at.uri):
-        return library.get_token(token_label=at.token, token_serial=at.serial)
+    with _translated_errors(key_uri.uri):
+        return library.get_token(token_label=key_uri.token, token_serial=key_uri.serial)
 
 
-def _key(session: Any, at: Place, kind: Any) -> Any:
+def _key(session: Any, key_uri: KeyUri, object_class: Any) -> Any:
     from pkcs11 import Attribute, KeyType
 
-    asked = {Attribute.LABEL: at.object, Attribute.ID: at.id}
-    asked = {attribute: value for attribute, value in asked.items() if value is not None}
-    # All of them, then a look at how many: a search that is left half done complains when the session is closed.
-    found = list(session.get_objects({Attribute.CLASS: kind, Attribute.KEY_TYPE: KeyType.RSA, **asked}))
+    wanted = {Attribute.LABEL: key_uri.object, Attribute.ID: key_uri.id}
+    wanted = {attribute: value for attribute, value in wanted.items() if value is not None}
+    # The whole search is read: closing the session during a search is an error.
+    found = list(session.get_objects({Attribute.CLASS: object_class, Attribute.KEY_TYPE: KeyType.RSA, **wanted}))
     if len(found) != 1:
         raise TokenError(
-            f"{at.uri}: several keys are called so; add id=... to the URI"
+            f"{key_uri.uri}: several keys are called so; add id=... to the URI"
             if found
-            else f"{at.uri}: the token holds no RSA key that is called so"
+            else f"{key_uri.uri}: the token holds no RSA key that is called so"
         )
     return found[0]
 
@@ -180,7 +182,10 @@ def _modulus_hex(key: Any, uri: str) -> str:
 
 
 def _exponent(key: Any) -> bytes:
-    """Of a private key it need not be there (PKCS#11, 2.1.3); a wrong one shows when a signature is checked."""
+    """The public exponent; EXPONENT for a private key that does not state it (PKCS#11, 2.1.3).
+
+    A wrong assumption shows when `TokenKey.sign` checks the signature.
+    """
     from pkcs11 import Attribute, AttributeTypeInvalid
 
     try:
@@ -190,22 +195,22 @@ def _exponent(key: Any) -> bytes:
 
 
 @contextlib.contextmanager
-def _errors_of(uri: str) -> Iterator[None]:
-    """An error of the library becomes one line. Known ones are the person's to mend, others the token's."""
+def _translated_errors(uri: str) -> Iterator[None]:
+    """Translate errors of the library: those in _MESSAGES (a person can solve them) to TokenError, else TokenFailed."""
     from pkcs11 import PKCS11Error
 
     try:
         yield
     except PKCS11Error as error:
         name = type(error).__name__
-        if name in _SAID:
-            raise TokenError(f"{uri}: {_SAID[name]}") from None
-        raise TokenBroken(f"{uri}: the token said {name} {error}".rstrip()) from None
+        if name in _MESSAGES:
+            raise TokenError(f"{uri}: {_MESSAGES[name]}") from None
+        raise TokenFailed(f"{uri}: the token reported {name} {error}".rstrip()) from None
 
 
-def _pairs(uri: str, text: str, mark: str) -> dict[str, str]:
+def _pairs(uri: str, text: str, separator: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
-    for part in filter(None, text.split(mark)):
+    for part in filter(None, text.split(separator)):
         key, equals, value = part.partition("=")
         if not equals or key in pairs:
             raise TokenError(f"{uri}: cannot read {part!r}; allowed: each of {', '.join(_KNOWN)} once, as key=value")

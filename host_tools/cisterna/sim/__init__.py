@@ -1,1 +1,1 @@
-"""Scenario files: read one, play it on a target, say what happened."""
+"""Scenario files: read one, play it on a target, report the result."""

@@ -1,18 +1,18 @@
-"""Does the summary show what the scenario expects? One line for each thing it does not."""
+"""Compares the summary with the scenario's `[[expect]]` tables: one line for each failure."""
 
 from typing import Any
 
-from cisterna.sim.schema import Expect
+from cisterna.sim.scenario_model import Expect
 
 NULL = "null"  # TOML has no null: `equals = "null"` means it
 
 
 class _Missing(Exception):
-    """The key leads nowhere; the text says what there is."""
+    """The key is not in the summary; the text lists the keys that are."""
 
 
 def look_up(summary: Any, key: str) -> Any:
-    """The value at a dotted key: `boluses.2.result`; `length` of a list counts it."""
+    """The value at a dotted key, as `boluses.2.result`; `length` of a list is its number of items."""
     value, walked = summary, ""
     for part in key.split("."):
         where = f"{walked or 'the summary'}"
@@ -40,7 +40,7 @@ def _place(items: list, part: str, where: str) -> Any:
 
 
 def failure(summary: dict[str, Any], expect: Expect) -> str | None:
-    """The line to print when `expect` does not hold, else None."""
+    """The line to print if `expect` does not hold, else None."""
     wanted = getattr(expect, expect.test)
     wish = f"expected {expect.key} {_SAID[expect.test]} {_shown(wanted)}"
     try:
@@ -51,6 +51,7 @@ def failure(summary: dict[str, Any], expect: Expect) -> str | None:
 
 
 def failures(summary: dict[str, Any], expects: list[Expect]) -> list[str]:
+    """One line for each of `expects` that does not hold."""
     return [line for expect in expects if (line := failure(summary, expect)) is not None]
 
 

@@ -1,16 +1,16 @@
-"""From the pump's records to the bolus and alarm lists of the summary, in seconds of the scenario."""
+"""Builds the bolus and alarm lists of the summary from the pump's records, in seconds of the scenario."""
 
 from collections.abc import Callable
 from typing import Any
 
 from cisterna import paths
+from cisterna.durations import seconds
 from cisterna.link.records import Record
-from cisterna.sim.durations import seconds
 
 paths.use_firmware()
-from pump import alarms as alarm_table  # noqa: E402  (the firmware's folder has to be known first)
-from pump import limits  # noqa: E402
-from pump import records as layout  # noqa: E402
+from pump.dosing import limits  # noqa: E402
+from pump.monitoring import alarms as alarm_table  # noqa: E402  (the firmware's folder has to be known first)
+from pump.storage import records as layout  # noqa: E402
 
 Clock = Callable[[int, int], int]  # boot, the pump's monotonic ms -> ms of the scenario
 
@@ -22,19 +22,32 @@ def ul(nl: int) -> float:
     return round(nl / 1000, 3)
 
 
+def _kind(record: Record) -> Any:
+    """`pca` or `clinician`."""
+    return layout.KINDS[record.payload["kind"]]
+
+
 class Boluses:
-    """Entries in the making: a decision opens one, a start and an end fill it in."""
+    """The bolus list: a decision record adds an entry; start, end and cut records complete it."""
 
     def __init__(self, clock: Clock):
         self._clock = clock
         self._entries: list[dict[str, Any]] = []
         self._going: dict[str, dict[str, Any]] = {}  # kind -> accepted entry that has not ended
+        self._planned_nl: dict[str, int] = {}  # kind -> volume of the bolus that began last
+        self._last_s = self._cut_s = 0.0  # time of the newest record; of the last one before the newest power-up
 
     def take(self, record: Record) -> None:
+        if record.name == "boot":
+            self._cut_s = self._last_s
+        elif record.name == "self_test":  # the records of what a power cut ended come before it
+            self._end_unrecorded()
+        self._last_s = self._at(record)
         if record.name in _DECISIONS:
             self._decision(record, _DECISIONS[record.name])
         elif record.name == "bolus_start":
-            entry = self._going.get(layout.KINDS[record.payload["kind"]])
+            entry = self._going.get(_kind(record))
+            self._planned_nl[_kind(record)] = record.payload["nl"]
             if entry is not None:
                 entry["t_start"] = self._at(record)
         elif record.name == "bolus_end":
@@ -46,7 +59,7 @@ class Boluses:
         return self._clock(record.boot, record.mono_ms) / 1000
 
     def _then(self, record: Record, name: str) -> float | None:
-        """An instant in the payload, `name`_s and `name`_ms; None for none."""
+        """The time in the payload's `name`_s and `name`_ms, in scenario s; None if negative."""
         s, ms = record.payload[f"{name}_s"], record.payload[f"{name}_ms"]
         return None if s < 0 else self._clock(record.boot, s * 1000 + ms) / 1000
 
@@ -67,7 +80,7 @@ class Boluses:
             self._going[kind] = entry
 
     def _end(self, record: Record) -> None:
-        entry = self._going.pop(layout.KINDS[record.payload["kind"]], None)
+        entry = self._going.pop(_kind(record), None)
         if entry is None:
             return
         entry["t_end"] = self._at(record)
@@ -75,9 +88,20 @@ class Boluses:
         entry["ul"] = ul(record.payload["nl"])
         entry["next_possible_s"] = self._then(record, "next")
 
+    def _end_unrecorded(self) -> None:
+        """Ends each bolus whose record of its start or end was torn by a power cut: after it no bolus runs.
+
+        Without a start nothing moved; without an end the pump has booked it whole.
+        """
+        for kind in list(self._going):
+            entry = self._going.pop(kind)
+            entry["t_end"] = max(self._cut_s, entry["t_start"] or entry["t_request"])
+            entry["result"] = "interrupted"
+            entry["ul"] = 0.0 if entry["t_start"] is None else ul(self._planned_nl[kind])
+
     def _cut(self, record: Record) -> None:
-        """Found at power-up: the bolus that a power cut ended, at the last instant at which it can have moved."""
-        entry = self._going.pop(layout.KINDS[record.payload["kind"]], None)
+        """At power-up: a power cut ended a bolus, at the latest time at which it can have moved."""
+        entry = self._going.pop(_kind(record), None)
         if entry is None:
             return
         end_ms = record.payload["end_s"] * 1000 + record.payload["end_ms"]
@@ -87,20 +111,20 @@ class Boluses:
         entry["next_possible_s"] = self._then(record, "next")
 
     def running(self) -> dict[str, dict[str, Any]]:
-        """Kind -> entry of what has not ended."""
+        """Kind -> entry of a bolus that has not ended."""
         return self._going
 
     def ended_nl(self, kind: str) -> float:
-        """What the ended ones of a kind gave, in uL."""
+        """Volume of the ended boluses of `kind`, uL."""
         return sum(entry["ul"] for entry in self._entries if entry["kind"] == kind and entry["t_end"] is not None)
 
     def entries(self) -> list[dict[str, Any]]:
-        """All of them, by the time of their request."""
+        """All entries, by the time of their request."""
         return sorted(self._entries, key=lambda entry: entry["t_request"])
 
 
 class Alarms:
-    """Entries in the making. One that comes on again while on, with the same action, is the same one."""
+    """The alarm list. An alarm raised again while on is the same entry, unless its action differs."""
 
     def __init__(self, clock: Clock):
         self._clock = clock
@@ -139,5 +163,5 @@ class Alarms:
         self._entries.append(entry)
 
     def entries(self) -> list[dict[str, Any]]:
-        """All of them, by the time they came on."""
+        """All entries, by the time they came on."""
         return sorted(self._entries, key=lambda entry: entry["t_on"])

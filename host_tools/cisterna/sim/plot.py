@@ -1,15 +1,19 @@
-"""The therapy on one page: flow, line pressure, boluses and alarms, rolling 24 h mass against its limit."""
+"""Draws the therapy on one page: flow, volumes, line pressure, boluses, alarms, rolling 24 h mass and its limit."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cisterna.errors import OutputError
+from cisterna.pharmacy.prescription_model import Prescription
+from cisterna.sim import report
 from cisterna.sim.equivalence import DISPLAY
-from cisterna.sim.schema import Prescription
 from cisterna.sim.trace import Row
 
 DAY_S = 86_400
+FORMATS = ("png", "svg", "pdf", "eps", "ps", "jpg", "jpeg", "tif", "tiff", "webp")
+TITLE_CHARACTERS = 120  # more would not fit on the page
 _COLOURS = {
     "delivered": "tab:green",
     "running": "tab:green",
@@ -20,7 +24,7 @@ _PRIORITY = {"high": "tab:red", "medium": "goldenrod", "low": "tab:cyan"}
 
 
 def rolling_ug(rows: list[Row], ug_per_ul: float, window_s: float = DAY_S) -> list[float]:
-    """Mass pumped in the window that ends at each row, ug. The window is no longer than the therapy."""
+    """Mass pumped in the `window_s` up to each row, ug; the first windows begin with the therapy."""
     out, first = [], 0
     for row in rows:
         while rows[first].t_s < row.t_s - window_s:
@@ -30,7 +34,7 @@ def rolling_ug(rows: list[Row], ug_per_ul: float, window_s: float = DAY_S) -> li
 
 
 def flows_ml_per_h(rows: list[Row]) -> list[float]:
-    """Mean pumped flow between each row and the one before it, mL/h."""
+    """Mean pumped flow between each row and the previous one, mL/h; 0 for the first."""
     return [0.0, *_flows(rows)]
 
 
@@ -40,8 +44,16 @@ def _flows(rows: list[Row]) -> Iterator[float]:
         yield (row.pumped_ul - before.pumped_ul) * 3.6 / passed_s if passed_s else 0.0
 
 
+def format_of(path: Path) -> str:
+    """The format in which `path` is written, by its suffix; PNG without one. Raises OutputError for an unknown one."""
+    suffix = path.suffix.strip(".").lower()
+    if suffix and suffix not in FORMATS:
+        raise OutputError(f"--plot held {path}; allowed: a file name that ends in .{', .'.join(FORMATS)}")
+    return suffix or "png"
+
+
 def draw(path: Path, rows: list[Row], summary: dict[str, Any], rx: Prescription) -> None:
-    """Write the page as PNG. OutputError when the file cannot be written."""
+    """Write the page to exactly `path`, in the format of its suffix. OutputError if the file cannot be written."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -50,7 +62,9 @@ def draw(path: Path, rows: list[Row], summary: dict[str, Any], rx: Prescription)
     scale, unit = (3600, "h") if summary["sim_s"] <= 4 * DAY_S else (DAY_S, "d")
     t = [row.t_s / scale for row in rows]
     figure, (flow, volume, pressure, mass) = pyplot.subplots(4, 1, sharex=True, figsize=(11, 9), layout="constrained")
-    figure.suptitle(f"{summary['title']}\n{DISPLAY[rx.drug]} {rx.concentration_ug_per_ml} ug/mL, {rx.site}")
+    title = report.printable(summary["title"])[:TITLE_CHARACTERS]
+    drug = f"{DISPLAY[rx.drug]} {rx.concentration_ug_per_ml} ug/mL, {rx.site}"
+    figure.suptitle(f"{title}\n{drug}", parse_math=False)
 
     flow.plot(t, flows_ml_per_h(rows), lw=0.8, color="tab:blue")
     flow.set_ylabel("flow pumped\nmL/h")
@@ -78,7 +92,9 @@ def draw(path: Path, rows: list[Row], summary: dict[str, Any], rx: Prescription)
     for axes in (flow, volume, pressure, mass):
         axes.grid(alpha=0.3)
     try:
-        figure.savefig(path, dpi=110)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing")  # of a title in a script the font has not
+            figure.savefig(path, dpi=110, format=format_of(path))
     except OSError as error:
         raise OutputError(f"--plot {path}: cannot be written: {error.strerror}") from None
     finally:
@@ -86,7 +102,7 @@ def draw(path: Path, rows: list[Row], summary: dict[str, Any], rx: Prescription)
 
 
 def _mark_boluses(axes: Any, boluses: list[dict[str, Any]], scale: float) -> None:
-    """A triangle for each request, coloured by what came of it."""
+    """A triangle for each request, coloured by its result."""
     top = axes.get_ylim()[1]
     for result, colour in _COLOURS.items():
         times = [bolus["t_request"] / scale for bolus in boluses if bolus["result"] == result]

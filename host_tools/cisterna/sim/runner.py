@@ -1,4 +1,4 @@
-"""Play a scenario: start the pump as a clinician would, do what the file says when it says so, sum up."""
+"""Plays a scenario: starts the pump as a clinician would, performs the file's actions, builds the summary."""
 
 import time
 from collections.abc import Callable
@@ -9,23 +9,34 @@ from cisterna.bench.target import TargetError
 from cisterna.errors import CisternaError, LinkSilent, PumpRefused, ScenarioError, TargetFailed
 from cisterna.link.records import Record
 from cisterna.sim import actions, summary
-from cisterna.sim.agenda import Ask, At, Script
-from cisterna.sim.schema import Power, Scenario
-from cisterna.sim.session import Session, prime_ms
+from cisterna.sim.scenario_actions import CutAtWrite, Hang, Power
+from cisterna.sim.scenario_host import ScenarioHost, prime_ms
+from cisterna.sim.scenario_model import Scenario
+from cisterna.sim.script_player import Ask, Script, WaitUntil
 from cisterna.sim.trace import Row
 
-UP_MS = 10_000  # power-up and self-test are well under it
-CONNECT_MS = 75_000  # before t = 0: the line is full and joined to the catheter, and has come to rest
-DRAIN_MS = 3_600_000  # the log is read each hour: it holds more than an hour of the fastest finger
-BOOT_MS = 2_000  # after power is back
+UP_MS = 10_000  # power-up and self-test take less
+LOAD_MS = 120_000  # loading and confirming take less; a prescription that is not started for 10 min is an alarm
+CONNECT_MS = 75_000  # before t = 0: the primed line is connected to the catheter, and the pressure settles
+DRAIN_MS = 3_600_000  # interval of reading the log, which holds more than an hour of presses at the highest rate
+BOOT_MS = 2_000  # from the return of power to the first request
 TICK_MS = 1_000
+WATCHDOG_MS = 10_000  # from the begin of a hang to the reset by the watchdog takes less
+CUT_POLL_MS = 500  # interval at which a power cut at a write is looked for
 
-Progress = Callable[[float], None]  # told the part that is done, 0 to 1
+Progress = Callable[[float], None]  # called with the part that is done, 0 to 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves: the summary of the contract, and what is behind it."""
+    """The result of a run.
+
+    summary   the object of `--json`
+    rows      of the trace
+    records   of the pump, up to the end
+    moment_s  scenario time of a record, s
+    drugs     each drug that was prescribed, in order
+    """
 
     summary: dict[str, Any]
     rows: list[Row]
@@ -37,131 +48,186 @@ class Outcome:
 def run(
     scenario: Scenario, target: Any, trace_every_ms: int | None = None, progress: Progress | None = None
 ) -> Outcome:
-    """Run `scenario` on `target` (not started yet) and close it.
+    """Run `scenario` on `target` (not started yet), then close the target.
 
-    trace_every_ms: None for no trace. Raises PumpRefused when the pump refuses the first prescription,
-    TargetFailed when the bench breaks.
+    trace_every_ms: interval of the trace rows; None: no trace. Raises PumpRefused if the pump refuses the first
+    prescription, ScenarioError if the target rejects a value of the file, TargetFailed if the bench fails.
     """
     began_s = time.perf_counter()
-    session = Session(scenario, target)
+    host = ScenarioHost(scenario, target)
     try:
         with target:
-            result = _play(session, trace_every_ms, progress)
+            result = _play(host, trace_every_ms, progress)
     except TargetError as error:
         lines = str(error).splitlines()
         raise TargetFailed(f"{target.name}: {lines[0]} {lines[-1] if len(lines) > 1 else ''}".rstrip()) from error
     wall_s = round(time.perf_counter() - began_s, 3)
-    records = list(session.records_until(scenario.duration_ms))
-    rows = sorted(session.rows, key=lambda row: row.t_s)
-    return Outcome({**result, "wall_s": wall_s}, rows, records, session.moment_s, session.clinic.drugs)
+    records = list(host.records_until(scenario.duration_ms))
+    rows = sorted(host.rows, key=lambda row: row.t_s)
+    return Outcome({**result, "wall_s": wall_s}, rows, records, host.moment_s, host.pharmacy.drugs)
 
 
-def _play(session: Session, trace_every_ms: int | None, progress: Progress | None) -> dict[str, Any]:
+def _play(host: ScenarioHost, trace_every_ms: int | None, progress: Progress | None) -> dict[str, Any]:
     """From power-up to the summary."""
-    agenda, target = session.agenda, session.target
-    _start_target(session)
-    _fill_agenda(session, trace_every_ms, progress)
+    player, target = host.player, host.target
+    _start_target(host)
+    _schedule_all(host, trace_every_ms, progress)
     try:
-        agenda.finish(_start_up(session))
-        agenda.run_until(session.end_ms)
+        player.finish(_start_up(host))
+        player.run_until(host.end_ms)
         truth = target.truth()
-        state = agenda.finish(_close(session, truth))
-        agenda.settle()  # a clinician at work at the end still gets the pump's answer
+        state = player.finish(_close(host, truth))
+        player.finish_requests()  # scripts that run at the end still get their answers
     except CisternaError:
-        session.check_alive(target.truth())  # a pump that broke is the reason for whatever went wrong
+        host.check_alive(target.truth())  # an error of the firmware is the cause, so it is raised instead
         raise
-    session.check_alive(target.truth())
-    return summary.build(session, truth, state)
+    host.check_alive(target.truth())
+    return summary.build(host, truth, state)
 
 
-def _start_target(session: Session) -> None:
+def _start_target(host: ScenarioHost) -> None:
     try:
-        session.target.start(session.target_config())
+        host.target.start(host.target_config())
     except ValueError as error:
         raise ScenarioError(str(error)) from None
 
 
-def _fill_agenda(session: Session, trace_every_ms: int | None, progress: Progress | None) -> None:
-    """The file's events first: at equal times they come before the host's own."""
-    for action in session.scenario.at:
-        at_ms = session.t0_ms + action.t
-        session.agenda.at(at_ms, lambda action=action: actions.perform(session, action))
-        if isinstance(action, Power):  # each boot's clock has to be heard once, to place its records in time
-            back_ms = at_ms + action.off_for_ms + BOOT_MS
-            session.agenda.at(back_ms, lambda: session.agenda.play(session.drain()))
-    session.every(DRAIN_MS, session.drain)
+def _schedule_all(host: ScenarioHost, trace_every_ms: int | None, progress: Progress | None) -> None:
+    """Schedule the file's actions first: at equal times they come before the host's requests."""
+    for action in host.scenario.at:
+        at_ms = host.t0_ms + action.t
+        host.player.at(at_ms, lambda action=action: actions.perform(host, action))
+        # Records of a boot get their times from a `state` of that boot.
+        if isinstance(action, Power):
+            _schedule_drain(host, at_ms + action.off_for_ms + BOOT_MS)
+        elif isinstance(action, Hang):  # the watchdog bites after WATCHDOG_MS
+            _schedule_drain(host, at_ms + WATCHDOG_MS + BOOT_MS)
+        elif isinstance(action, CutAtWrite):
+            host.player.at(at_ms, lambda action=action: host.player.play(_await_cut(host, action.off_for_ms)))
+    host.every(DRAIN_MS, host.drain)
     if trace_every_ms is not None:
-        session.every(trace_every_ms, session.row)
+        host.every(trace_every_ms, host.row)
     if progress is not None:
-        _report(session, progress)
+        _schedule_progress(host, progress)
 
 
-def _report(session: Session, progress: Progress) -> None:
-    """A hundred marks on the way."""
+def _schedule_drain(host: ScenarioHost, at_ms: int) -> None:
+    host.player.at(at_ms, lambda: host.player.play(host.drain()))
+
+
+def _await_cut(host: ScenarioHost, off_for_ms: int) -> Script:
+    """Wait for the power to fail at a write; after its return read the log."""
+    boots = host.target.truth()["reboots"]
+    while host.player.now_ms < host.end_ms:
+        yield WaitUntil(host.player.now_ms + CUT_POLL_MS)
+        truth = host.target.truth()
+        if not truth["powered"] or truth["reboots"] > boots:
+            host.power_back_ms = host.player.now_ms + off_for_ms
+            yield WaitUntil(host.power_back_ms + BOOT_MS)
+            yield from host.drain()
+            return
+
+
+def _schedule_progress(host: ScenarioHost, progress: Progress) -> None:
+    """Report progress at each percent of the time."""
     for percent in range(101):
-        at_ms = session.end_ms * percent // 100
-        session.agenda.at(at_ms, lambda percent=percent: progress(percent / 100))
+        at_ms = host.end_ms * percent // 100
+        host.player.at(at_ms, lambda percent=percent: progress(percent / 100))
 
 
-def _start_up(session: Session) -> Script:
-    """Load, read back, confirm, prime, connect, start so that delivery begins at t = 0."""
-    yield At(UP_MS)
-    yield Ask("hello")
-    yield from session.as_clinician(lambda: _prescribe(session))
-    state = yield from session.ask_state()
-    if state["rx"] != session.clinic.rx_hash8:
-        raise TargetFailed(f"confirm: rx held {state['rx']}; allowed: {session.clinic.rx_hash8}, which was loaded")
-    yield At(session.t0_ms - CONNECT_MS - prime_ms(session.scenario.pump.deadspace_ul))
-    yield from session.as_clinician(lambda: _prime(session))
-    yield At(session.t0_ms - TICK_MS)
+def _start_up(host: ScenarioHost) -> Script:
+    """Load, read back, confirm, prime, connect, and start so that delivery begins at t = 0."""
+    prime_at_ms = _prime_at_ms(host)
+    yield WaitUntil(max(UP_MS, prime_at_ms - LOAD_MS))
+    yield from _noting_silence(host, "prescribe", _load_and_confirm(host))
+    yield WaitUntil(prime_at_ms)
+    yield from _noting_silence(host, "prime", _prime(host))
+    yield WaitUntil(host.t0_ms - CONNECT_MS)
+    host.target.act("connect")
+    yield WaitUntil(host.t0_ms - TICK_MS)
     try:
-        session.booked_base = yield from session.ask_state()
-    except LinkSilent:  # the file cut the power before the start; nothing has been given
-        session.booked_base = session.state
-    yield At(session.t0_ms - actions.TAP_MS - actions.DEBOUNCE_MS)  # the pump starts once the key has settled
-    session.target.act("press", button="start", hold_ms=actions.TAP_MS, count=1, gap_ms=300)
-    yield At(session.t0_ms)
-    session.target.act("mark_start")
+        host.booked_base = yield from host.ask_state()
+    except LinkSilent:  # the file cut the power before the start; nothing was delivered
+        host.booked_base = host.state
+    yield WaitUntil(host.t0_ms - actions.TAP_MS - actions.DEBOUNCE_MS)  # delivery starts at the debounced release
+    host.target.act("press", button="start", hold_ms=actions.TAP_MS, count=1, gap_ms=300)
+    yield WaitUntil(host.t0_ms)
+    host.target.act("mark_start")
 
 
-def _prescribe(session: Session) -> Script:
-    document = yield from actions.load(session, session.clinic.values)
-    yield from actions.confirm(session, session.clinic.values, document)
+def _prime_at_ms(host: ScenarioHost) -> int:
+    return host.t0_ms - CONNECT_MS - prime_ms(host.scenario.pump.deadspace_ul)
 
 
-def _prime(session: Session) -> Script:
-    """Fill the line, open at its end, and join it to the catheter. The file may spoil it."""
+def _noting_silence(host: ScenarioHost, do: str, script: Script) -> Script:
+    """Play a step of the start-up. A pump that the file left without power then is a refusal, no error."""
     try:
-        yield Ask("prime", {"disconnected": True})
-        yield At(session.agenda.now_ms + actions.LOOK_MS)
-        yield from actions.press(session, "start")  # nothing moves by the link alone
-        while session.agenda.now_ms < session.t0_ms - CONNECT_MS:
-            state = yield from session.ask_state()
-            if state["state"] != "priming":
-                break
-            yield At(session.agenda.now_ms + TICK_MS)
-    except PumpRefused as refusal:
-        session.refuse(session.agenda.now_ms - session.t0_ms, "prime", refusal.code)
+        yield from script
     except LinkSilent:
-        session.refuse(session.agenda.now_ms - session.t0_ms, "prime", "link" if session.powered else "off")
-    yield At(session.t0_ms - CONNECT_MS)
-    session.target.act("connect")
+        if not host.power_back_ms:  # no action of the file explains it
+            raise
+        host.add_refusal(host.player.now_ms - host.t0_ms, do, "link" if host.powered else "off")
 
 
-def _close(session: Session, truth: dict[str, Any]) -> Script:
-    """The pump's last word: its state at the end, its books and its log (read once power is back)."""
+def _load_and_confirm(host: ScenarioHost) -> Script:
+    yield Ask("hello")
+    try:
+        yield from host.clinician.turn("prescribe", lambda: _prescribe(host))
+    except (PumpRefused, LinkSilent):
+        if not host.power_back_ms:  # no action of the file explains it
+            raise
+    state = yield from _state_before_priming(host)
+    if host.pharmacy.rx_hash8 and state["rx"] == host.pharmacy.rx_hash8:
+        return
+    host.add_refusal(host.player.now_ms - host.t0_ms, "prescribe", "off")  # power failed before the confirmation
+
+
+def _state_before_priming(host: ScenarioHost) -> Script:
+    """The pump's state, if need be once power is back. LinkSilent if the line has to be primed before that."""
+    if host.powered and host.player.now_ms > host.power_back_ms + BOOT_MS:
+        return (yield from host.ask_state())
+    yield WaitUntil(min(host.power_back_ms + BOOT_MS, _prime_at_ms(host)))
+    return (yield from host.ask_state())
+
+
+def _prescribe(host: ScenarioHost) -> Script:
+    document = yield from actions.load(host, host.pharmacy.values)
+    yield from actions.confirm(host, document)
+
+
+def _prime(host: ScenarioHost) -> Script:
+    """Prime the open line. A refusal caused by the file's actions is noted."""
+    try:
+        yield from host.clinician.turn("prime", lambda: _fill_line(host))
+    except PumpRefused as refusal:
+        host.add_refusal(host.player.now_ms - host.t0_ms, "prime", refusal.code)
+        return
+    while host.player.now_ms < host.t0_ms - CONNECT_MS:
+        state = yield from host.ask_state()
+        if state["state"] != "priming":
+            break
+        yield WaitUntil(host.player.now_ms + TICK_MS)
+
+
+def _fill_line(host: ScenarioHost) -> Script:
+    yield Ask("prime", {"disconnected": True})
+    yield WaitUntil(host.player.now_ms + actions.LOOK_MS)
+    yield from actions.press(host, "start")  # motion needs a key; the link alone starts none
+
+
+def _close(host: ScenarioHost, truth: dict[str, Any]) -> Script:
+    """Returns the pump's state at the end, and reads its ledger and log, if need be after power has returned."""
     state = None
     if not truth["powered"]:
         state = "off"
-        while not session.powered:
-            yield At(session.agenda.now_ms + TICK_MS)
+        yield WaitUntil(host.power_back_ms + TICK_MS)
     for _ in range(6):
         try:
-            heard = yield from session.ask_state()
+            answer = yield from host.ask_state()
             break
         except LinkSilent:
             state = state or "self_test"
     else:
-        raise TargetFailed(f"{session.target.name}: the pump does not answer at the end of the run")
-    yield from session.drain()
-    return state or heard["state"]
+        raise TargetFailed(f"{host.target.name}: the pump does not answer at the end of the run")
+    yield from host.drain()
+    return state or answer["state"]

@@ -1,4 +1,4 @@
-"""The trace: one row each few seconds, to a CSV file for other programs and to the plot."""
+"""The trace: rows at a fixed interval, for a CSV file and for the plot."""
 
 import csv
 from dataclasses import astuple, dataclass, fields
@@ -9,7 +9,7 @@ from cisterna.errors import OutputError
 
 @dataclass(frozen=True)
 class Row:
-    """A moment: uL since t = 0, line pressure (kPa) from the world, `booked_ul` and `state` from the pump."""
+    """Volumes in uL since t = 0 and the pressure in kPa, from the world; `booked_ul` and `state` from the pump."""
 
     t_s: float
     pumped_ul: float

@@ -1,9 +1,11 @@
+"""The drivers imported onto the fake `machine`."""
+
 import sys
 from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
-from _fake_board import forget_drivers, modules
+from support.fakes.fake_board import forget_drivers, modules
 
 
 @pytest.fixture

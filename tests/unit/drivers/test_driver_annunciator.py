@@ -1,7 +1,7 @@
 """Alarm lights and sounds against the windows of IEC 60601-1-8, from the levels their PIO programs drive."""
 
 import pytest
-from _fake_board import Pin
+from support.fakes.fake_board import Pin
 
 RED, YELLOW, GREEN = 1, 2, 4
 
@@ -117,7 +117,7 @@ def test_high_is_two_groups_of_three_and_two(fake):
     assert kinds == "xxyxZxxyx"
 
 
-def test_muted_is_silent_and_unmuted_begins_anew(fake):
+def test_muted_is_silent_and_unmuted_restarts_the_burst(fake):
     """ALS-03."""
     sound = fake.driver("annunciator").Sound(5, Pin(21))
     sm = fake.clock.machines[0]

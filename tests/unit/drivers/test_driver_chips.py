@@ -1,11 +1,11 @@
 """Chips on the buses, at the level of their registers."""
 
 import pytest
-from _fake_board import Bus, Registers
+from support.fakes.fake_board import Bus, Registers
 
 
 class Answers:
-    """A chip that keeps what is written and answers what it is told to."""
+    """A chip that keeps what is written and gives set answers."""
 
     def __init__(self, answer=b""):
         self.answer = answer
@@ -56,7 +56,7 @@ def test_abp2_pressure(fake, raw, pa):
 @pytest.mark.parametrize("status, ok", [(0x40, True), (0x60, False), (0x44, False), (0x00, False)])
 def test_abp2_proves_itself(fake, status, ok):
     sensor = fake.driver("abp2").ABP2(Bus({0x28: Answers(bytes([status, 0x80, 0, 0]))}))
-    assert sensor.prove() is ok
+    assert sensor.probe() is ok
 
 
 def test_fram_keeps_what_is_written_to_the_last_byte(fake):
@@ -65,6 +65,45 @@ def test_fram_keeps_what_is_written_to_the_last_byte(fake):
     back = bytearray(4)
     fram.read_into(32768 - 4, back)
     assert back == b"pump"
+
+
+class GlitchingBus(Bus):
+    """A bus on which the next `glitches` transfers get no acknowledgement."""
+
+    glitches = 0
+
+    def _pass(self):
+        if self.glitches:
+            self.glitches -= 1
+            raise OSError(5)
+
+    def writeto(self, *args):
+        self._pass()
+        return super().writeto(*args)
+
+    def writeto_mem(self, *args, **kinds):
+        self._pass()
+        return super().writeto_mem(*args, **kinds)
+
+    def readfrom_mem_into(self, *args, **kinds):
+        self._pass()
+        return super().readfrom_mem_into(*args, **kinds)
+
+
+@pytest.mark.parametrize("block", [b"pump", bytes(range(64))], ids=["4 bytes", "a pulse"])
+def test_fram_tries_once_more_after_a_glitch(fake, block):
+    """One transfer without acknowledgement is tried again whole, a second one is an error."""
+    bus = GlitchingBus({0x50: Registers(32768, width=2)})
+    fram, back = fake.driver("fram").FRAM(bus), bytearray(len(block))
+    bus.glitches = 1
+    fram.write(100, block)
+    bus.glitches = 1
+    fram.read_into(100, back)
+    assert back == block
+    for do in (lambda: fram.write(100, block), lambda: fram.read_into(100, back)):
+        bus.glitches = 2
+        with pytest.raises(OSError):
+            do()
 
 
 @pytest.mark.parametrize("address", [-1, 32768 - 3, 32768])
@@ -128,7 +167,7 @@ def test_rtc_whose_eeprom_stays_busy_is_an_error(fake):
         ("abp2", "ABP2", lambda chip: chip.read_pa()),
         ("fram", "FRAM", lambda chip: chip.write(0, b"x")),
         ("rv3028", "RV3028", lambda chip: chip.unix_s()),
-        ("ssd1306", "SSD1306", lambda chip: chip.prove()),
+        ("ssd1306", "SSD1306", lambda chip: chip.probe()),
     ],
 )
 def test_a_chip_that_does_not_acknowledge_is_an_oserror(fake, module, name, call):
@@ -176,10 +215,26 @@ def test_display_that_failed_sends_the_rest_with_the_next_call(screen):
     assert pages_sent(screen) == [2]
 
 
-def test_invalidate_starts_anew(screen):
+def test_invalidate_sends_every_row_again(screen):
     screen.display.show(screen.rows)
     screen.bus.transfers.clear()
     screen.display.invalidate()
     screen.display.show(screen.rows)
     assert len(pages_sent(screen)) == 8
     assert screen.bus.transfers[0][1].startswith(b"\x00\xae")
+
+
+def test_a_display_that_lost_its_picture_is_found(screen):
+    """It answers its address, but it is off: its supply was away."""
+    screen.display.check()  # not started yet: nothing to lose
+    screen.display.show(screen.rows)
+    screen.bus.chips[0x3C].answer = b"\x00"
+    screen.display.check()
+    screen.bus.chips[0x3C].answer = b"\x40"
+    with pytest.raises(OSError, match="off"):
+        screen.display.check()
+    screen.display.invalidate()
+    screen.display.check()
+    del screen.bus.chips[0x3C]
+    with pytest.raises(OSError):
+        screen.display.show(screen.rows)

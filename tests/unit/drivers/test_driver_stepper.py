@@ -1,7 +1,7 @@
 """The step generator: its PIO program is run cycle by cycle under the driver."""
 
 import pytest
-from _fake_board import Pin
+from support.fakes.fake_board import Pin
 
 
 @pytest.fixture
@@ -167,4 +167,4 @@ def test_direction_and_enable(bench):
 def test_a_state_machine_that_does_not_answer_is_an_error(bench):
     bench.sm.exec = lambda word: None
     with pytest.raises(OSError):
-        bench.steps.prove()
+        bench.steps.probe()

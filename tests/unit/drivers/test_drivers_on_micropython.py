@@ -1,4 +1,4 @@
-"""The drivers on the simulated board, under the real MicroPython: the cases of _on_unix_board.py, in one process."""
+"""The drivers on the simulated board, under the real MicroPython: the cases of `driver_cases.py`, in one process."""
 
 import json
 import os
@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[2]
-SCRIPT = HERE / "_on_unix_board.py"
+REPOSITORY = Path(__file__).resolve().parents[3]
+SCRIPT = REPOSITORY / "tests" / "support" / "micropython_scripts" / "driver_cases.py"
 CASES = re.findall(r"^def (case_\w+)", SCRIPT.read_text(), re.MULTILINE)
 
 

@@ -1,10 +1,10 @@
-"""The step program under an emulator of somebody else: not one reading of the data sheet alone stands for it."""
+"""The step program in a PIO emulator of another project: a second reading of the data sheet."""
 
 from collections import deque
 
 import pytest
-from _pio import Machine
 from pioemu import State, emulate
+from support.fakes.pio_interpreter import Machine
 
 
 def edges_by_pioemu(program, words, cycles):

@@ -1,4 +1,4 @@
-"""What a board is sent, and what is refused; without a board."""
+"""The plan of a deployment: files to send and refusals; without a board."""
 
 import hashlib
 import os
@@ -10,13 +10,14 @@ from dataclasses import replace
 import pytest
 from cisterna import paths
 from cisterna.errors import DeployRefused
-from cisterna.flash import firmware_set, ports
 from cisterna.flash import plan as plans
+from cisterna.flash import ports
 from cisterna.flash.plan import FOLDER, MAIN, NEW_MAIN, Board, Plan
+from cisterna.image import firmware_set
 from cisterna.image.frozen import FrozenFile
 from cisterna.image.places import Places, of_checkout
 
-FROZEN = {"main": "main()", "pump.clock": "S = 1", "pump.units": "NL = 1", "drivers": ""}
+FROZEN = {"main": "main()", "pump.base.clock": "S = 1", "pump.base.units": "NL = 1", "drivers": ""}
 ROOM = 200_000
 
 
@@ -64,13 +65,13 @@ def modules_sent(plan: Plan) -> list[str]:
 
 def test_a_board_whose_image_has_it_all_is_sent_nothing(firmware):
     plan = plans.make(firmware, board(), compiled)
-    assert plan.nothing and plan.build == "b1" and not plan.modules
+    assert plan.is_empty and plan.build == "b1" and not plan.modules
 
 
 def test_only_what_differs_from_the_image_is_sent_and_the_loader_last(firmware):
     firmware[2].path.write_text("NL = 2")
     plan = plans.make(firmware, board(), compiled)
-    assert plan.modules == ["pump.units"] and modules_sent(plan) == ["units"]
+    assert plan.modules == ["pump.base.units"] and modules_sent(plan) == ["units"]
     assert list(plan.send)[-1] == NEW_MAIN and plan.switch
     assert plan.build.endswith(" over b1") and plan.build.encode() in plan.send[NEW_MAIN]
 
@@ -79,10 +80,10 @@ def test_what_the_board_has_is_not_sent_again(firmware):
     firmware[2].path.write_text("NL = 2")
     first = plans.make(firmware, board(), compiled)
     deployed = after(first, board())
-    assert plans.make(firmware, deployed, compiled).nothing
+    assert plans.make(firmware, deployed, compiled).is_empty
     firmware[1].path.write_text("S = 2")
     second = plans.make(firmware, deployed, compiled)
-    assert modules_sent(second) == ["clock"] and second.modules == ["pump.clock", "pump.units"]
+    assert modules_sent(second) == ["clock"] and second.modules == ["pump.base.clock", "pump.base.units"]
     assert second.build != first.build and not second.drop
 
 
@@ -109,7 +110,7 @@ def test_everything_is_sent_when_everything_is_asked_for(firmware):
     assert modules_sent(plans.make(firmware, deployed, compiled, everything=True)) == ["units"]
 
 
-def test_an_interrupted_deployment_goes_on_where_it_was(firmware):
+def test_an_interrupted_deployment_resumes(firmware):
     for file in firmware[1:3]:
         file.path.write_text("X = 9")
     whole = plans.make(firmware, board(), compiled)
@@ -122,16 +123,16 @@ def test_an_interrupted_deployment_goes_on_where_it_was(firmware):
         assert list(again.send) == paths[arrived:] and again.switch and not again.drop
 
 
-def test_what_is_left_of_an_interrupted_deployment_goes_when_it_is_not_wanted_any_more(firmware):
+def test_leftovers_of_an_interrupted_deployment_are_removed(firmware):
     left = {f"{FOLDER}/units-0123.mpy": "0" * 64}
     plan = plans.make(firmware, board(files=left, root=[NEW_MAIN[1:], "deployed"]), compiled)
-    assert plan.drop == [f"{FOLDER}/units-0123.mpy", NEW_MAIN] and not plan.switch and not plan.nothing
+    assert plan.drop == [f"{FOLDER}/units-0123.mpy", NEW_MAIN] and not plan.switch and not plan.is_empty
 
 
 def test_back_to_the_image_removes_the_loader_and_then_the_modules(firmware):
     firmware[2].path.write_text("NL = 2")
     deployed = after(plans.make(firmware, board(), compiled), board())
-    firmware[2].path.write_text(FROZEN["pump.units"])
+    firmware[2].path.write_text(FROZEN["pump.base.units"])
     plan = plans.make(firmware, deployed, compiled)
     assert plan.switch and not plan.send and len(plan.drop) == 1 and plan.build == "b1"
     assert not after(plan, deployed).files
@@ -139,18 +140,18 @@ def test_back_to_the_image_removes_the_loader_and_then_the_modules(firmware):
 
 def test_new_and_vanished_modules_are_known_to_the_loader(firmware, tmp_path):
     new = written(tmp_path, "pump.dawn", "D = 1")
-    plan = plans.make([file for file in firmware if file.name != "pump.clock"] + [new], board(), compiled)
-    assert plan.modules == ["pump.dawn"] and plan.gone == ["pump.clock"]
-    assert b"'pump.clock': None" in plan.send[NEW_MAIN] and b"'pump.dawn': 'dawn-" in plan.send[NEW_MAIN]
+    plan = plans.make([file for file in firmware if file.name != "pump.base.clock"] + [new], board(), compiled)
+    assert plan.modules == ["pump.dawn"] and plan.gone == ["pump.base.clock"]
+    assert b"'pump.base.clock': None" in plan.send[NEW_MAIN] and b"'pump.dawn': 'dawn-" in plan.send[NEW_MAIN]
 
 
-def test_what_would_hide_the_firmware_is_cleared_and_nothing_else(firmware):
+def test_only_files_that_hide_the_firmware_are_removed(firmware):
     root = ["main.py", "main.mpy", "pump", "drivers.mpy", "notes.txt", "data", "pumps"]
     plan = plans.make(firmware, board(root=root), compiled)
     assert plan.clear == ["/drivers.mpy", "/main.py", "/pump"]
 
 
-def test_no_room_is_said_before_anything_is_sent(firmware):
+def test_too_little_room_is_reported_before_sending(firmware):
     firmware[2].path.write_text("#" * 9000)
     with pytest.raises(DeployRefused, match=r"1 modules? differ.* KiB are free.*make image.*--format"):
         plans.make(firmware, board(free=20_000), compiled)
@@ -173,7 +174,7 @@ def test_boards_that_are_not_for_deploying(said, refused):
         Board.read(said)
 
 
-def test_what_a_board_says():
+def test_answers_of_a_board():
     said = {**SAID, "files": {MAIN: None, f"{FOLDER}/a-1.mpy": "12"}, "free": 8}
     read = Board.read(said)
     assert read.files == {f"{FOLDER}/a-1.mpy": "12"} and read.sources == {"main": "0"} and read.free == 8
@@ -192,7 +193,7 @@ def test_one_board_or_its_name(monkeypatch):
 def test_the_firmware_is_what_both_images_freeze():
     places = of_checkout()
     names = [file.name for file in firmware_set.sources(places)]
-    assert {"main", "board", "pump.units", "drivers.stepper", "boards.pico"} <= set(names)
+    assert {"main", "board", "pump.base.units", "drivers.stepper", "boards.pico"} <= set(names)
     assert not {"_boot", "start", "build_info", "rp2", "boards.unix"} & set(names)
     assert names == sorted(names)
 
@@ -202,10 +203,10 @@ def test_the_listing_changes_with_a_source(tmp_path):
     copy = Places(tmp_path / "firmware", tmp_path / "build", tmp_path / "fetched")
     shutil.copytree(here.firmware, copy.firmware, ignore=shutil.ignore_patterns("__pycache__"))
     assert firmware_set.listing(copy) == firmware_set.listing(here)
-    with (copy.firmware / "pump" / "units.py").open("a") as file:
+    with (copy.firmware / "pump" / "base" / "units.py").open("a") as file:
         file.write("# changed\n")
     different = set(firmware_set.listing(copy)) ^ set(firmware_set.listing(here))
-    assert {name for name, _ in different} == {"pump.units"}
+    assert {name for name, _ in different} == {"pump.base.units"}
 
 
 @pytest.mark.parametrize("command", ["deploy", "emulate"])

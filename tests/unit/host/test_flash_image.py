@@ -1,7 +1,6 @@
-"""An image before it is flashed: read strictly, signed, and written in an order that no power cut can halve."""
+"""An image before flashing: read strictly, signed, and written in an order that is safe at any power cut."""
 
 import json
-import struct
 from zlib import crc32
 
 import pytest
@@ -10,45 +9,16 @@ from cisterna.bench.rp2040.bootsel import BootLoader, has_boot_stage, leads_to_b
 from cisterna.cli import app
 from cisterna.errors import CisternaError
 from cisterna.flash import drives, uf2
-from cisterna.image import sign
-from cisterna.pharmacy import files, keys
+from cisterna.image import image_files
+from cisterna.pharmacy import keys, signed_files
+from support.chip.uf2_blocks import CODE_END, PAGES, block, boot_stage, image_blocks
 from typer.testing import CliRunner
-
-PAGES = 40  # two and a half sectors
-CODE_END = 0xC0000
-
-
-def boot_stage() -> bytes:
-    """A first page that the ROM would run: its last word is the CRC-32 of the others, most significant bit first."""
-    body = bytes(range(252))
-    crc = 0xFFFF_FFFF
-    for byte in body:
-        crc ^= byte << 24
-        for _ in range(8):
-            crc = (crc << 1 ^ (0x04C1_1DB7 if crc & 0x8000_0000 else 0)) & 0xFFFF_FFFF
-    return body + crc.to_bytes(4, "little")
-
-
-def image(fill: int = 1, pages: int = PAGES, variant: str = "therapy", commit: str = "abc") -> list[bytes]:
-    """The blocks of an image whose pages differ."""
-    text = f"cisterna build=0123456789abcdef commit={commit} variant={variant}\0"
-    contents = [boot_stage(), text.encode().ljust(256, b"\0")]
-    contents += [bytes([fill, number]) * 128 for number in range(2, pages)]
-    return [block(number, pages, page) for number, page in enumerate(contents)]
-
-
-def block(number: int, count: int, page: bytes = bytes(256), **other: int) -> bytes:
-    head = {"address": uf2.FLASH + number * 256, "size": 256, "family": uf2.FAMILY, "flags": 0x2000} | other
-    packed = struct.pack(
-        "<8I", 0x0A324655, 0x9E5D5157, head["flags"], head["address"], head["size"], number, count, head["family"]
-    )
-    return packed + page.ljust(476, b"\0") + struct.pack("<I", 0x0AB16F30)
 
 
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "image.uf2"
-    path.write_bytes(b"".join(image()))
+    path.write_bytes(b"".join(image_blocks()))
     return path
 
 
@@ -83,8 +53,8 @@ class Flash:
 
 def test_a_whole_image_is_read(file):
     read = uf2.read(file, CODE_END)
-    assert list(read.blocks) == image()
-    assert sign.facts(file) == {
+    assert list(read.blocks) == image_blocks()
+    assert image_files.facts(file) == {
         "build": "0123456789abcdef",
         "commit": "abc",
         "variant": "therapy",
@@ -96,25 +66,25 @@ def test_a_whole_image_is_read(file):
     ("blocks", "said"),
     [
         ([], "of 0 bytes"),
-        (image()[:-1], "not in its place"),
-        ([*image()[:-1], image()[-1][:-1]], "ends within it"),
-        ([image()[1], image()[0], *image()[2:]], "not in its place"),
-        ([*image()[:-1], block(PAGES - 1, PAGES, family=0xE48BFF59)], "chip family 0xe48bff59"),
-        ([*image()[:-1], block(PAGES - 1, PAGES, flags=0)], "chip family"),
-        ([*image()[:-1], block(PAGES - 1, PAGES, size=128)], "not in its place"),
-        ([*image()[:-1], block(PAGES - 1, PAGES, address=uf2.FLASH + 0x100000)], "not in its place"),
-        ([*image()[:-1], bytes(512)], "not a block of a UF2"),
+        (image_blocks()[:-1], "not in its place"),
+        ([*image_blocks()[:-1], image_blocks()[-1][:-1]], "ends within it"),
+        ([image_blocks()[1], image_blocks()[0], *image_blocks()[2:]], "not in its place"),
+        ([*image_blocks()[:-1], block(PAGES - 1, PAGES, family=0xE48BFF59)], "chip family 0xe48bff59"),
+        ([*image_blocks()[:-1], block(PAGES - 1, PAGES, flags=0)], "chip family"),
+        ([*image_blocks()[:-1], block(PAGES - 1, PAGES, size=128)], "not in its place"),
+        ([*image_blocks()[:-1], block(PAGES - 1, PAGES, address=uf2.FLASH + 0x100000)], "not in its place"),
+        ([*image_blocks()[:-1], bytes(512)], "not a block of a UF2"),
     ],
 )
-def test_what_is_not_whole_is_refused(tmp_path, blocks, said):
+def test_an_incomplete_image_is_refused(tmp_path, blocks, said):
     path = tmp_path / "wrong.uf2"
     path.write_bytes(b"".join(blocks))
-    with pytest.raises(uf2.NoImage, match=said):
+    with pytest.raises(uf2.InvalidImage, match=said):
         uf2.read(path, CODE_END)
 
 
 def test_an_image_that_would_reach_the_pumps_data_is_refused(file):
-    with pytest.raises(uf2.NoImage, match="below 0x002000, where the pump's own data begins"):
+    with pytest.raises(uf2.InvalidImage, match="below 0x002000, where the pump's own data begins"):
         uf2.read(file, 0x2000)
     assert uf2.read(file, PAGES * 256)
 
@@ -145,45 +115,45 @@ def test_the_mark_that_leads_into_the_boot_loader():
 def test_the_boot_loader_takes_a_file_in_its_own_order():
     """As a person copies it."""
     flash = Flash()
-    flash.take(b"".join(image()))
-    assert flash.holds(image()) and flash.restarted == 1
+    flash.take(b"".join(image_blocks()))
+    assert flash.holds(image_blocks()) and flash.restarted == 1
 
 
 def test_blocks_for_others_are_passed_over():
     flash = Flash()
     flash.take(bytes(512) + block(0, 2, b"\0" * 256, family=1) + block(0, 2, b"\0" * 256, flags=0x2001))
     assert flash.bytes.count(0xFF) == len(flash.bytes) and flash.boot_loader.progress == (0, 0)
-    flash.take(b"".join(image()))
-    assert flash.holds(image())
+    flash.take(b"".join(image_blocks()))
+    assert flash.holds(image_blocks())
 
 
 @pytest.mark.parametrize("before", [None, 2])
-def test_no_part_of_an_image_starts(before):
-    """Whatever block is the last before the power fails: without the boot stage the ROM stays in its boot loader."""
-    written = b"".join(uf2.parts(uf2.Uf2(None, tuple(image()))))
+def test_no_partial_image_starts(before):
+    """A power cut after any block: without the boot stage the ROM stays in its boot loader."""
+    written = b"".join(uf2.in_write_order(uf2.Uf2(None, tuple(image_blocks()))))
     blocks = len(written) // 512
     flash = Flash()
     if before:
-        flash.take(b"".join(image(before)))
+        flash.take(b"".join(image_blocks(before)))
         flash.boot_loader = BootLoader(flash.write, flash.restart)
     flash.restarted = 0
-    flash.take(uf2.forget())
+    flash.take(uf2.reset_block())
     starts = []
     for number in range(blocks):
         flash.take(written[number * 512 : number * 512 + 512])
         starts.append(has_boot_stage(bytes(flash.bytes[:256])))
     last = max(number for number in range(blocks) if written[number * 512 : number * 512 + 4] == b"UF2\n")
     assert starts[:last].count(True) == 0 and starts[last]
-    assert flash.holds(image()) and flash.restarted == 1
+    assert flash.holds(image_blocks()) and flash.restarted == 1
 
 
 def test_an_image_is_not_finished_with_the_blocks_of_another():
-    """Two images of one length are one file to the boot loader, unless it is told to begin anew."""
-    one, other = image(1), image(2)
+    """Two images of one length are one file to the boot loader, unless it is restarted."""
+    one, other = image_blocks(1), image_blocks(2)
     for begun in range(1, PAGES):
         flash = Flash()
-        flash.take(b"".join(uf2.parts(uf2.Uf2(None, tuple(one))))[: begun * 512])
-        flash.take(uf2.forget() + b"".join(uf2.parts(uf2.Uf2(None, tuple(other)))))
+        flash.take(b"".join(uf2.in_write_order(uf2.Uf2(None, tuple(one))))[: begun * 512])
+        flash.take(uf2.reset_block() + b"".join(uf2.in_write_order(uf2.Uf2(None, tuple(other)))))
         assert flash.holds(other) and flash.restarted == 1
     mixed = Flash()
     mixed.take(b"".join(one[: PAGES // 2]) + b"".join(other))
@@ -193,12 +163,12 @@ def test_an_image_is_not_finished_with_the_blocks_of_another():
 def test_what_is_written_to_a_drive(tmp_path, file):
     read = uf2.read(file, CODE_END)
     done = []
-    drives.put(read, tmp_path, done.append)
+    drives.write_image(read, tmp_path, done.append)
     flash = Flash()
     flash.take((tmp_path / "BEGIN.UF2").read_bytes() + (tmp_path / "CISTERNA.UF2").read_bytes())
-    assert flash.holds(image()) and done[-1] == 1 and done == sorted(done)
+    assert flash.holds(image_blocks()) and done[-1] == 1 and done == sorted(done)
     with pytest.raises(drives.DriveGone, match="went away at 0 %"):
-        drives.put(read, tmp_path / "gone", done.append)
+        drives.write_image(read, tmp_path / "gone", done.append)
 
 
 def test_a_drive_shows_itself_by_its_file(tmp_path):
@@ -220,29 +190,29 @@ def authority():
 
 def test_a_signed_image_is_verified(file, authority, tmp_path):
     out = tmp_path / "image.image"
-    files.write(out, sign.sign(file, authority).model_dump(), replace=False)
-    signed = sign.read(out)
-    sign.check_file(file, signed)
-    sign.check_signature(signed, authority.modulus_hex)
-    assert json.loads(out.read_text())["kind"] == "image" and tuple(sign.manifest(signed)) == sign.KEYS
+    signed_files.write(out, image_files.sign(file, authority).model_dump(), replace=False)
+    signed = image_files.read(out)
+    image_files.check_file(file, signed)
+    image_files.check_signature(signed, authority.modulus_hex)
+    assert json.loads(out.read_text())["kind"] == "image" and tuple(image_files.manifest(signed)) == image_files.KEYS
 
 
-def test_what_was_not_signed_is_seen(file, authority, tmp_path):
+def test_an_unsigned_change_is_found(file, authority, tmp_path):
     """Another key, another text, another file."""
-    signed = sign.sign(file, authority)
-    with pytest.raises(sign.SignatureWrong, match="is not by authority"):
-        sign.check_signature(signed, keys.generate().modulus_hex)
+    signed = image_files.sign(file, authority)
+    with pytest.raises(image_files.SignatureWrong, match="is not by authority"):
+        image_files.check_signature(signed, keys.generate().modulus_hex)
     edited = signed.model_copy(update={"document": signed.document.replace("therapy", "Therapy")})
-    with pytest.raises(sign.SignatureWrong):
-        sign.check_signature(edited, authority.modulus_hex)
+    with pytest.raises(image_files.SignatureWrong):
+        image_files.check_signature(edited, authority.modulus_hex)
     for signature in ("", "00", signed.signature[:-2], signed.signature + "00"):
-        with pytest.raises(sign.SignatureWrong):
-            sign.check_signature(signed.model_copy(update={"signature": signature}), authority.modulus_hex)
+        with pytest.raises(image_files.SignatureWrong):
+            image_files.check_signature(signed.model_copy(update={"signature": signature}), authority.modulus_hex)
     data = bytearray(file.read_bytes())
     data[5 * 512 + 40] ^= 1
     file.write_bytes(data)
-    with pytest.raises(sign.SignatureWrong, match="uf2_sha256 is"):
-        sign.check_file(file, signed)
+    with pytest.raises(image_files.SignatureWrong, match="uf2_sha256 is"):
+        image_files.check_file(file, signed)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +226,7 @@ def test_a_file_that_is_no_signed_manifest(tmp_path, text):
     path = tmp_path / "wrong.image"
     path.write_text(text)
     with pytest.raises(CisternaError, match=f"{path}: .*allowed: |{path}: not JSON"):
-        sign.read(path)
+        image_files.read(path)
 
 
 def test_sign_and_verify_as_commands(file, tmp_path, monkeypatch):
@@ -276,14 +246,42 @@ def test_sign_and_verify_as_commands(file, tmp_path, monkeypatch):
     assert forced.exit_code == 0
 
 
+def _other_family(data: bytes) -> bytes:
+    return data.replace(uf2.FAMILY.to_bytes(4, "little"), 0xE48BFF59.to_bytes(4, "little"))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda data: data[:-100],
+        _other_family,
+        lambda data: data.replace(b"\n", b"\r\n"),
+        lambda data: bytes([data[0] ^ 1]) + data[1:],
+        lambda data: block(0, 2, family=0xE48BFF57, address=0x10FFFF00) + data,
+        lambda data: data.decode("latin-1").encode("utf-8"),
+        lambda data: data.replace(b" commit=", b" c0mmit="),
+        lambda data: b"",
+    ],
+)
+def test_an_image_that_flash_refuses_is_not_signed(file, tmp_path, monkeypatch, broken):
+    """SEC-06."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    file.write_bytes(broken(file.read_bytes()))
+    with pytest.raises(CisternaError):
+        uf2.read_for_pump(file)
+    out = tmp_path / "signed.image"
+    ran = CliRunner().invoke(app, ["image", "sign", str(file), "--key", "bench:authority", "--out", str(out)])
+    assert ran.exit_code == 2 and len(ran.stderr.splitlines()) == 1 and not out.exists()
+
+
 def test_an_image_of_uncommitted_firmware_is_signed_only_when_asked(tmp_path, monkeypatch):
     """What no commit has cannot be made again, nor looked at by anybody."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     file = tmp_path / "image.uf2"
-    file.write_bytes(b"".join(image(commit="abc-dirty")))
+    file.write_bytes(b"".join(image_blocks(commit="abc-dirty")))
     command = ["image", "sign", str(file), "--key", "bench:authority"]
     refused = CliRunner().invoke(app, command)
     assert refused.exit_code == 2 and "commit held abc-dirty" in refused.stderr and "--dirty" in refused.stderr
     assert not file.with_suffix(".image").exists()
     assert CliRunner().invoke(app, [*command, "--dirty"]).exit_code == 0
-    assert sign.manifest(sign.read(file.with_suffix(".image")))["commit"] == "abc-dirty"
+    assert image_files.manifest(image_files.read(file.with_suffix(".image")))["commit"] == "abc-dirty"

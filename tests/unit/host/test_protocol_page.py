@@ -1,16 +1,18 @@
-"""PROTOCOL.md tells the truth: its examples are played on the firmware, its words are those of the pump."""
+"""PROTOCOL.md is correct: its examples are played on the firmware, its codes are those of the pump."""
 
 import re
 import zlib
 
 import pytest
 from cisterna import paths
-from cisterna.link.client import frame, unframe
-from unit.host.protocol_page import PAGE, Player, differences, examples
+from cisterna.link.protocol import frame, unframe
+from support.simulated.protocol_page_player import PAGE, Player, differences, examples
 
 paths.use_firmware()
-from pump import methods  # noqa: E402
+from pump.link import methods  # noqa: E402
 
+RPC = {"jsonrpc": "2.0"}
+CHALLENGE = {**RPC, "method": "access.challenge"}
 TEXT = PAGE.read_text(encoding="utf-8")
 
 
@@ -52,24 +54,31 @@ def test_the_line_of_the_page_is_whole():
     ("lines", "code", "word"),
     [
         ([b"1 {}\n"], -32700, "line_truncated"),
+        ([b"x" * 7_000 + b"\n"], -32700, "line_truncated"),
+        ([b"x" * 6_000 + b"\n"], -32700, "line_truncated"),
+        ([b" " * 5_999 + b"\n"], -32700, "line_truncated"),
+        ([b" " * 5_999 + b"\r\n"], -32700, "line_truncated"),
+        ([b"7 " + b" " * 5_999 + b" 00000000\n"], -32700, "line_truncated"),
         ([b"1 {} 00000000\n"], -32700, "line_damaged"),
         ([b"1 { %08x\n" % zlib.crc32(b"1 {")], -32700, "line_json"),
         ([b"01 {} %08x\n" % zlib.crc32(b"01 {}")], -32600, "line_number"),
-        ([frame(3, {"id": 1, "method": "hello"})] * 2, -32600, "line_replayed"),
-        ([frame(n, {"id": 1, "method": "hello"}) for n in (3, 2)], -32600, "line_out_of_order"),
-        ([frame(1, {"id": 10**300, "method": "hello"})], -32600, "request_limits"),
-        ([frame(1, {"id": 1})], -32600, "request_form"),
-        ([frame(1, {"method": "access.challenge", "params": {"person": "x"}})], -32600, "request_form"),
-        ([frame(n, {"id": 9, "method": "access.challenge", "params": {"person": str(n)}}) for n in (1, 2)], -32600,
+        ([frame(3, {**RPC, "id": 1, "method": "hello"})] * 2, -32600, "line_replayed"),
+        ([frame(n, {**RPC, "id": 1, "method": "hello"}) for n in (3, 2)], -32600, "line_out_of_order"),
+        ([frame(1, {**RPC, "id": 10**300, "method": "hello"})], -32600, "request_limits"),
+        ([frame(1, {**RPC, "id": 1})], -32600, "request_form"),
+        ([frame(1, {"jsonrpc": "1.0", "id": 1, "method": "hello"})], -32600, "request_form"),
+        ([frame(1, {"id": 1, "method": "hello"})], -32600, "request_form"),
+        ([frame(1, {**CHALLENGE, "params": {"person": "x"}})], -32600, "request_form"),
+        ([frame(n, {**CHALLENGE, "id": 9, "params": {"person": str(n)}}) for n in (1, 2)], -32600,
          "id_reused"),
-        ([frame(n, {"id": n % 5 + 1, "method": "access.challenge", "params": {"person": "x"}}) for n in range(1, 7)],
+        ([frame(n, {**CHALLENGE, "id": n % 5 + 1, "params": {"person": "x"}}) for n in range(1, 7)],
          -32600, "id_done"),
-        ([frame(1, {"id": 1, "method": "dose.raise"})], -32601, "method_unknown"),
-        ([frame(1, {"id": 1, "method": "records.read"})], -32602, "params"),
+        ([frame(1, {**RPC, "id": 1, "method": "dose.raise"})], -32601, "method_unknown"),
+        ([frame(1, {**RPC, "id": 1, "method": "records.read"})], -32602, "params"),
     ],
 )  # fmt: skip
 def test_the_words_of_the_line(player, lines, code, word):
-    """COM-01: what is not whole, not in order, or no request, has its own word, and the page has it, too."""
+    """COM-01: a damaged line, a line out of order and a malformed request have their own codes, listed on the page."""
     answers = [unframe(player.raw(line))[1] for line in lines]
     error = answers[-1]["error"]
     assert (error["code"], error["data"]["code"]) == (code, word)

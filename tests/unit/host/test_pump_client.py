@@ -1,14 +1,15 @@
-"""`Pump` on the firmware in a simulated board, over a line that loses, damages, delays and doubles what it likes."""
+"""`PumpClient` on simulated firmware, over a line that loses, damages, delays and doubles what it carries."""
 
 import pytest
+from cisterna.bench.target_transport import TargetTransport
 from cisterna.bench.unix_target import UnixTarget
 from cisterna.errors import CisternaError, LinkError, LinkSilent, PumpRefused
-from cisterna.link import procedures
-from cisterna.link.client import unframe
-from cisterna.link.pump import LinkUncertain, Pump
+from cisterna.link import workflows
+from cisterna.link.protocol import frame, unframe
+from cisterna.link.pump_client import LinkUncertain, PumpClient
 from cisterna.link.records import Chain
-from cisterna.link.transport import TargetTransport
 from cisterna.pharmacy import documents, keys, provision, sign
+from support.simulated import reading_hand
 
 SERIAL = "CB-0007"
 
@@ -22,7 +23,7 @@ class BadLine(TargetTransport):
         self.heard: list[bytes] = []
         self.lose_sent = self.lose_heard = 0
         self.damage = None  # of the next answer
-        self.first: list[bytes] = []  # heard before anything else
+        self.first: list[bytes] = []  # received before anything else
 
     def _next(self, line, timeout_s):
         if line.strip():
@@ -59,7 +60,7 @@ def line(target):
 
 @pytest.fixture
 def pump(line):
-    pump = Pump(line)
+    pump = PumpClient(line)
     pump.connect()
     return pump
 
@@ -70,7 +71,7 @@ def clinician(pump):
     return pump
 
 
-def commands_of(pump: Pump) -> int:
+def commands_of(pump: PumpClient) -> int:
     """How many commands the pump has noted."""
     chain = Chain()
     for _, data in pump.records():
@@ -89,7 +90,7 @@ def test_a_question_is_asked_again(pump, line, harm, times):
     assert pump.ask("state")["state"] == "stopped"
 
 
-def test_a_question_that_nobody_answers(pump, line):
+def test_an_unanswered_question_times_out(pump, line):
     line.lose_sent = 99
     with pytest.raises(LinkSilent, match="no answer within"):
         pump.ask("state")
@@ -110,20 +111,20 @@ def test_a_command_is_done_once_however_often_it_is_sent(clinician, line, harm):
     assert commands_of(clinician) == before + 1
 
 
-def test_a_pump_that_started_anew_is_not_told_again(clinician, line, target):
+def test_a_command_is_not_repeated_to_a_restarted_pump(clinician, line, target):
     """A lost answer is resolved by asking for the state, never by doing it twice."""
     take, line.lose_sent = line._next, 1
 
     def cut_and_wait(asked, timeout_s):
-        if b"therapy.stop" in asked:
+        if b"clock.set" in asked:
             target.act("power", off_for_s=0.2)
         return take(asked, timeout_s)
 
     line._next = cut_and_wait
     with pytest.raises(LinkUncertain, match="started anew meanwhile; now: stopped, booked 0.000 uL") as caught:
-        clinician.command("therapy.stop")
+        clinician.command("clock.set", {"utc_s": 1_800_000_000})
     assert caught.value.state["boot"] == 2 and caught.value.exit_status == 70
-    assert sum(b"therapy.stop" in sent for sent in line.sent) == 1
+    assert sum(b"clock.set" in sent for sent in line.sent) == 1
 
 
 def test_a_pump_that_falls_silent_in_a_command(clinician, line):
@@ -136,19 +137,19 @@ def test_a_pump_that_falls_silent_in_a_command(clinician, line):
 # --- answers that are not the right ones
 
 
-def test_late_answers_are_passed_over(pump, line):
+def test_late_answers_are_skipped(pump, line):
     pump.ask("records.read", {"from": 0, "max": 1})
     line.first = [line.heard[-1], line.heard[0]]
     assert pump.ask("state")["state"] == "stopped"
 
 
 @pytest.mark.parametrize("damage", [lambda heard: heard[:-3], lambda heard: b"\xff" + heard, lambda heard: b"\n"])
-def test_a_damaged_answer_is_none(pump, line, damage):
+def test_a_damaged_answer_is_ignored(pump, line, damage):
     line.damage = damage
     assert pump.ask("state")["state"] == "stopped"
 
 
-def test_a_line_that_comes_damaged_is_sent_again_soon(pump, line):
+def test_a_line_reported_damaged_is_sent_again_at_once(pump, line):
     """COM-01: the pump says so, under number 0."""
     began_s = line.now_s()
     take = line._next
@@ -162,9 +163,47 @@ def test_a_line_that_comes_damaged_is_sent_again_soon(pump, line):
     assert line.now_s() - began_s < 0.5
 
 
-def test_somebody_elses_half_line_is_ended(target, line):
+def test_a_program_with_higher_line_numbers_delays_no_request(clinician, target, line):
+    """COM-01: the pump refuses the next line for its number; it is sent again, with number 1 and under its id."""
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "hello"}
+    began_s = line.now_s()
+    for ask, expected in (
+        (lambda: clinician.ask("state")["state"], "stopped"),
+        (lambda: clinician.command("clock.set", {"utc_s": 1_800_000_000})["utc_s"], 1_800_000_000),
+    ):
+        number = unframe(line.sent[-1])[0]
+        for ahead in (30, 60, 90):
+            target.exchange(frame(number + ahead, hello))
+        line.sent.clear()
+        assert ask() == expected
+        assert [unframe(sent)[0] for sent in line.sent][:2] == [number + 1, 1]
+    assert line.now_s() - began_s < 2
+    assert clinician.ask("hello")["session"] == {"person": "clinician", "role": "clinician"}
+
+
+def test_a_pause_needs_no_log_on(pump):
+    """SEC-02: the therapy can be reduced, but not ended."""
+    assert workflows.pause(pump) == "stopped"
+    with pytest.raises(PumpRefused, match="session_none"):
+        pump.command("therapy.stop", {"document": "{}", "by": "clinician", "signature": ""})
+    with pytest.raises(CisternaError, match="has no therapy to end; to stop the motor: `cisterna pause`"):
+        workflows.stop(pump, "clinician", keys.bench_keys().clinician)
+
+
+def test_lines_of_another_host_leave_the_session_and_its_numbers(clinician, target, line):
+    """SEC-04, COM-01: `1 hello` ends no session; a number far ahead, a long line and blanks delay no other line."""
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "hello"}
+    for other in (frame(1, hello), frame(999_999_999, hello), b"x" * 7_000 + b"\n", b" " * 5_999 + b"\n"):
+        target.exchange(other)
+        line.sent.clear()
+        clinician.command("clock.set", {"utc_s": 1_800_000_000})
+        assert len(line.sent) == 1
+    assert clinician.command("therapy.pause") == {"state": "stopped"}
+
+
+def test_a_leftover_partial_line_is_ended(target, line):
     target.send(b'5 {"jsonrpc":"2.0","id"')
-    assert Pump(line).connect()["serial"] == SERIAL
+    assert PumpClient(line).connect()["serial"] == SERIAL
 
 
 # --- people
@@ -182,7 +221,7 @@ def test_a_log_on_has_to_be_signed_by_the_person(pump):
             pump.log_on(person, signer, role)
         assert caught.value.code == code
     with pytest.raises(PumpRefused) as caught:
-        pump.command("therapy.pause")
+        pump.command("therapy.stop")
     assert caught.value.code == "session_none"
 
 
@@ -197,22 +236,22 @@ def test_a_log_on_ends_by_silence(clinician, line):
     """SEC-04."""
     line.pause(181)
     with pytest.raises(PumpRefused) as caught:
-        clinician.command("therapy.pause")
+        clinician.command("therapy.stop")
     assert caught.value.code == "session_expired"
 
 
-def test_a_role_is_not_more_than_it_is(clinician):
+def test_a_role_has_only_its_own_commands(clinician):
     with pytest.raises(PumpRefused) as caught:
         clinician.command("document.commit")
     assert caught.value.code == "role"
 
 
-def test_nobody_logs_on_to_a_pump_without_an_owner():
+def test_a_pump_without_an_owner_refuses_log_on():
     with UnixTarget() as target:
         target.start({"seed": 1})
         target.run_until(5_000)
         with pytest.raises(CisternaError, match="provision this pump first"):
-            Pump(TargetTransport(target)).log_on("clinician", keys.bench_keys().clinician, "clinician")
+            PumpClient(TargetTransport(target)).log_on("clinician", keys.bench_keys().clinician, "clinician")
 
 
 # --- procedures
@@ -227,46 +266,46 @@ def call(**changes):
         "compliance_nl_per_kpa": 9000, **changes,
     }  # fmt: skip
     text = documents.prescription(values, serial=SERIAL, patient="bench", sequence=1)
-    return sign.prescription_call(text, keys.bench_keys())
+    return sign.rx_params(text, keys.bench_keys())
 
 
 def test_a_prescription_is_in_force_only_by_a_finger(clinician, target):
-    loaded = procedures.load_prescription(clinician, call())
-    with pytest.raises(procedures.NotConfirmed, match="START was not held within 5 s"):
-        procedures.wait_confirmed(clinician, loaded.hash8, 5)
-    target.act("press", button="start", hold_ms=2_500, count=1, gap_ms=300)
-    procedures.wait_confirmed(clinician, loaded.hash8)
+    loaded = workflows.load_prescription(clinician, call())
+    with pytest.raises(workflows.NotConfirmed, match="START was not held within 5 s"):
+        workflows.wait_confirmed(clinician, loaded.hash8, 5)
+    reading_hand.hold_start(target)
+    workflows.wait_confirmed(clinician, loaded.hash8)
     assert clinician.state()["rx"] == loaded.hash8
 
 
-def test_who_waits_does_so_until_the_pump_has_forgotten(clinician, target):
-    """Nobody is told that a prescription was not confirmed while START would still confirm it."""
-    loaded = procedures.load_prescription(clinician, call())
-    with pytest.raises(procedures.NotConfirmed, match="no longer waits at the pump"):
-        procedures.wait_confirmed(clinician, loaded.hash8)
+def test_the_wait_ends_when_the_pump_drops_the_prescription(clinician, target):
+    """The command does not report "not confirmed" while START would still confirm."""
+    loaded = workflows.load_prescription(clinician, call())
+    with pytest.raises(workflows.NotConfirmed, match="no longer waits at the pump"):
+        workflows.wait_confirmed(clinician, loaded.hash8)
     target.act("press", button="start", hold_ms=2_500, count=1, gap_ms=300)
     target.run_until(target.now_ms + 5_000)
     assert clinician.state()["rx"] is None
 
 
-def test_a_pump_that_is_lost_while_it_waits_may_be_confirmed(clinician, target):
-    loaded = procedures.load_prescription(clinician, call())
+def test_a_link_lost_during_the_wait_leaves_the_result_unknown(clinician, target):
+    loaded = workflows.load_prescription(clinician, call())
     target.act("power", off_for_s=60)
     with pytest.raises(LinkUncertain, match=f"prescription {loaded.hash8}: it may or may not be in force"):
-        procedures.wait_confirmed(clinician, loaded.hash8)
+        workflows.wait_confirmed(clinician, loaded.hash8)
 
 
-def test_what_is_read_back_wrong_is_seen(clinician, monkeypatch):
+def test_a_wrong_read_back_is_found(clinician, monkeypatch):
     """H37: a pump that holds another value than was signed is not to be confirmed."""
     honest = clinician.readback
     monkeypatch.setattr(clinician, "readback", lambda: {**honest(), "values": {**honest()["values"], "bolus_ug": 1000}})
-    with pytest.raises(procedures.ReadBackWrong, match="bolus_ug held 1000; allowed: 100, which was signed"):
-        procedures.load_prescription(clinician, call())
+    with pytest.raises(workflows.ReadBackWrong, match="bolus_ug held 1000; allowed: 100, which was signed"):
+        workflows.load_prescription(clinician, call())
 
 
 def test_the_stated_flow_may_be_a_little_off(clinician):
     """The pump reads back the flow that it will give."""
-    loaded = procedures.load_prescription(clinician, call(flow_nl_per_h=601_000))
+    loaded = workflows.load_prescription(clinician, call(flow_nl_per_h=601_000))
     assert loaded.values["flow_nl_per_h"] == 600_000
 
 
@@ -275,19 +314,19 @@ def test_the_log_is_read_in_blocks(pump, target):
         target.act("press", button="ack", hold_ms=60, count=1, gap_ms=300)
         target.run_until(target.now_ms + 200)
     told = []
-    chain = procedures.read_log(pump, told.append)
+    chain = workflows.read_log(pump, told.append)
     assert chain.verified and len(chain.records) > 60 and chain.records[0].sequence == 0
     assert told == sorted(told) and told[-1] == 1.0 and len(told) >= 2
 
 
 def test_a_log_that_ends_too_soon_is_not_verified(pump, monkeypatch):
-    """What is left of it hangs together: only the pump's own count tells that the newest are missing."""
+    """LOG-07, H37: what is left of it hangs together: only the pump's own count tells that the newest are missing."""
     blocks = list(pump.records())
     first, data = blocks[0]
     monkeypatch.setattr(pump, "records", lambda: iter([(first, data[:64])]))
-    assert procedures.read_log(pump).problems == [f"record 1 is missing; the pump has {pump.state()['next_seq']}"]
+    assert workflows.read_log(pump).problems == [f"record 1 is missing; the pump has {pump.state()['next_seq']}"]
     monkeypatch.setattr(pump, "records", lambda: iter([]))
-    assert not procedures.read_log(pump).verified
+    assert not workflows.read_log(pump).verified
 
 
 def test_a_log_whose_oldest_records_are_gone_is_verified_from_there(pump):
@@ -304,29 +343,29 @@ def test_a_new_pump_gets_its_owner_by_a_finger():
     with UnixTarget() as target:
         target.start({"seed": 1})
         target.run_until(5_000)
-        pump = Pump(TargetTransport(target))
+        pump = PumpClient(TargetTransport(target))
         block = provision.block_text(SERIAL, bench.authority.modulus_hex, bench=True)
         fingerprint = keys.fingerprint(bench.authority.modulus_hex)
-        with pytest.raises(procedures.NotConfirmed):
-            procedures.provision(pump, SERIAL, block, fingerprint, lambda text: None, 3)
+        with pytest.raises(workflows.NotConfirmed):
+            workflows.provision(pump, SERIAL, block, fingerprint, lambda text: None, 3)
         assert pump.ask("hello")["serial"] is None
 
         def hold(_text):
             target.run_until(target.now_ms + 1_000)  # the display is looked at first
-            target.act("press", button="start", hold_ms=2_500, count=1, gap_ms=300)
+            reading_hand.hold_start(target)
 
-        assert procedures.provision(pump, SERIAL, block, fingerprint, hold) is True
-        assert procedures.provision(pump, SERIAL, block, fingerprint, hold) is False
-        with pytest.raises(procedures.NotThisPump, match="for good"):
-            procedures.provision(pump, "CB-9999", block, fingerprint, hold)
+        assert workflows.provision(pump, SERIAL, block, fingerprint, hold) is True
+        assert workflows.provision(pump, SERIAL, block, fingerprint, hold) is False
+        with pytest.raises(workflows.NotThisPump, match="for good"):
+            workflows.provision(pump, "CB-9999", block, fingerprint, hold)
         ward = provision.block_text(SERIAL, bench.authority.modulus_hex, bench=False)
-        with pytest.raises(procedures.NotThisPump, match="the pump is one of the bench, for good"):
-            procedures.provision(pump, SERIAL, ward, fingerprint, hold)
-        with pytest.raises(procedures.NotThisPump, match="obeys"):
-            procedures.provision(pump, SERIAL, block, "0" * 16, hold)
+        with pytest.raises(workflows.NotThisPump, match="the pump is one of the bench, for good"):
+            workflows.provision(pump, SERIAL, ward, fingerprint, hold)
+        with pytest.raises(workflows.NotThisPump, match="obeys"):
+            workflows.provision(pump, SERIAL, block, "0" * 16, hold)
         text = provision.bench_people_text(bench)
-        assert procedures.load_if_new(pump, "people", text, sign.signature_hex(text, bench.authority)) is True
-        assert procedures.load_if_new(pump, "people", text, sign.signature_hex(text, bench.authority)) is False
+        assert workflows.load_if_new(pump, "people", text, sign.signature_hex(text, bench.authority)) is True
+        assert workflows.load_if_new(pump, "people", text, sign.signature_hex(text, bench.authority)) is False
 
 
 def test_a_document_of_somebody_elses_authority_is_refused(pump):
@@ -334,7 +373,7 @@ def test_a_document_of_somebody_elses_authority_is_refused(pump):
     bench = keys.bench_keys()
     text = provision.bench_library_text().replace('"number":1', '"number":2')
     with pump.logged_on("service", bench.service, "service"), pytest.raises(PumpRefused) as caught:
-        procedures.load_document(pump, "library", text, sign.signature_hex(text, bench.service))
+        workflows.load_document(pump, "library", text, sign.signature_hex(text, bench.service))
     assert caught.value.code == "library_signature" and pump.ask("hello")["library"] == 1
 
 

@@ -1,23 +1,24 @@
-"""A prescription through two people's hands: what may be signed, and what a pump of the authority would say of it."""
+"""Prescription files: signing by two people, and `rx verify`, which decides as a pump of the authority does."""
 
 import json
 
 import pytest
 from cisterna import paths
-from cisterna.pharmacy import documents, files, judge, keys, provision, rx_files, sign
-from unit.host import ward
-from unit.host.ward import HIGH, SERIAL, signed_rx, text
+from cisterna.errors import DocumentError
+from cisterna.pharmacy import documents, keys, provision, rx_files, sign, signed_files, verification
+from support.simulated import clinic_files
+from support.simulated.clinic_files import HIGH, SERIAL, signed_rx, text
 
 DAY = paths.SCENARIOS / "hydromorphone-pca-day.toml"
 
 
 def verify(rx, **changes):
     asked = {
-        "authority": ward.ward_keys().authority.modulus_hex,
-        "people_file": ward.people_file(),
-        "library_file": ward.library_file(),
+        "authority": clinic_files.clinic_keys().authority.modulus_hex,
+        "people_file": clinic_files.people_file(),
+        "library_file": clinic_files.library_file(),
     }
-    return judge.verify(rx, **asked | changes)
+    return verification.verify(rx, **asked | changes)
 
 
 def codes(rx, **changes):
@@ -68,7 +69,7 @@ def test_swapped_signatures():
 
 @pytest.mark.parametrize("role", rx_files.ROLES)
 def test_a_forged_signature(role):
-    forged = sign.signature_hex(text(), ward.stranger())
+    forged = sign.signature_hex(text(), clinic_files.foreign_key())
     assert codes(with_signature(signed_rx(), role, signature=forged)) == {role: "rx_signature"}
     zeros = with_signature(signed_rx(), role, signature="0" * 768)
     assert codes(zeros) == {role: "rx_signature"}
@@ -89,9 +90,9 @@ def test_one_person_in_both_roles():
 
 def test_one_person_with_both_roles():
     """Where the clinic gave one person both roles, that is still one person."""
-    own = ward.ward_keys()
+    own = clinic_files.clinic_keys()
     person = {"name": "prescriber", "roles": ["prescriber", "second"], "key": own.prescriber.modulus_hex}
-    both = ward.people_file(documents.people(number=1, clinic="Ward", persons=[person]))
+    both = clinic_files.people_file(documents.people(number=1, clinic="Ward", persons=[person]))
     rx = with_signature(signed_rx(), "second", **signed_rx().signature_of("prescriber").model_dump())
     assert codes(rx, people_file=both) == {"as": "rx_same_person"}
     high = signed_rx(text(**HIGH), lift=True)
@@ -102,46 +103,48 @@ def test_one_person_with_both_roles():
 
 
 def test_wrong_role_and_unknown_person():
-    by_clinician = sign.signed_by("clinician", text(), ward.ward_keys().clinician)
+    by_clinician = sign.signed_by("clinician", text(), clinic_files.clinic_keys().clinician)
     assert codes(with_signature(signed_rx(), "prescriber", **by_clinician)) == {"prescriber": "person_role"}
-    by_nobody = sign.signed_by("nobody", text(), ward.stranger())
+    by_nobody = sign.signed_by("nobody", text(), clinic_files.foreign_key())
     assert codes(with_signature(signed_rx(), "second", **by_nobody)) == {"second": "person_unknown"}
 
 
 def test_wrong_authority():
-    """People or library by another authority: nothing more is said of the prescription."""
-    stranger = ward.stranger()
+    """People or library by another authority: no further finding on the prescription."""
+    stranger = clinic_files.foreign_key()
     for changes, said in (
         ({"authority": stranger.modulus_hex}, "people"),
-        ({"people_file": ward.people_file(authority=stranger)}, "people"),
-        ({"library_file": ward.library_file(authority=stranger)}, "library"),
+        ({"people_file": clinic_files.people_file(authority=stranger)}, "people"),
+        ({"library_file": clinic_files.library_file(authority=stranger)}, "library"),
     ):
-        with pytest.raises(documents.DocumentError, match=f"{said}: not signed by the authority"):
+        with pytest.raises(DocumentError, match=f"{said}: not signed by the authority"):
             verify(signed_rx(), **changes)
 
 
 def test_edited_people_and_library():
-    folk, drugs = ward.people_file(), ward.library_file()
+    folk, drugs = clinic_files.people_file(), clinic_files.library_file()
     promoted = folk.model_copy(update={"document": folk.document.replace('"clinician"', '"prescriber clinician"')})
     raised = drugs.model_copy(update={"document": drugs.document.replace('_per_day":500', '_per_day":900')})
     for changes in ({"people_file": promoted}, {"library_file": raised}):
-        with pytest.raises(documents.DocumentError, match="or changed since"):
+        with pytest.raises(DocumentError, match="or changed since"):
             verify(signed_rx(), **changes)
 
 
-def test_the_authority_is_no_person():
-    own = ward.ward_keys()
+def test_the_authority_cannot_sign_as_a_person():
+    own = clinic_files.clinic_keys()
     person = {"name": "chief", "roles": ["prescriber"], "key": own.authority.modulus_hex}
-    with pytest.raises(judge.Rejected) as rejected:
-        verify(signed_rx(), people_file=ward.people_file(documents.people(number=1, clinic="W", persons=[person])))
+    with pytest.raises(verification.DocumentRefused) as rejected:
+        verify(
+            signed_rx(), people_file=clinic_files.people_file(documents.people(number=1, clinic="W", persons=[person]))
+        )
     assert rejected.value.code == "people_authority"
 
 
 # Doses
 
 
-def test_doses_are_judged_beside_the_signatures():
-    """Both are told at once."""
+def test_doses_are_checked_besides_the_signatures():
+    """Both are reported at once."""
     rx = signed_rx(text(bolus_ug=400), people=("prescriber",))
     assert codes(rx) == {"second": "rx_unsigned", "rules": "rx_bolus_max"}
 
@@ -159,8 +162,8 @@ def test_override_by_the_prescriber_or_a_stranger():
     lifted = signed_rx(text(**HIGH), lift=True)
     said = lifted.override.document
     for name, signer, code in (
-        ("prescriber", ward.ward_keys().prescriber, "person_role"),
-        ("second", ward.stranger(), "override_signature"),
+        ("prescriber", clinic_files.clinic_keys().prescriber, "person_role"),
+        ("second", clinic_files.foreign_key(), "override_signature"),
     ):
         other = rx_files.Override(document=said, **sign.signed_by(name, said, signer))
         assert codes(lifted.model_copy(update={"override": other})) == {"override": code, "rules": "rx_first_dose"}
@@ -173,27 +176,27 @@ def test_after_the_prescription_in_force():
     assert verify(signed_rx(doubled), after=before).problems == []
     assert codes(signed_rx(text(1)), after=before) == {"rules": "rx_sequence"}
     assert "rules" in codes(signed_rx(text(2, basal_ug_per_day=450, limit_24h_ug=700)), after=before)
-    other = rx_files.new(text(1).replace(ward.SERIAL, "CB-0002"))
-    with pytest.raises(documents.DocumentError, match="in force: serial held CB-0002; allowed: CB-0001"):
+    other = rx_files.new(text(1).replace(clinic_files.SERIAL, "CB-0002"))
+    with pytest.raises(DocumentError, match="in force: serial held CB-0002; allowed: CB-0001"):
         verify(signed_rx(text(2)), after=other)
 
 
-def test_library_decides():
+def test_the_library_decides_the_rules():
     """Without one, only a pump of the bench has its own."""
     assert codes(signed_rx(), library_file=None) == {"rules": "rx_library_absent"}
     assert verify(signed_rx(), library_file=None, bench=True).problems == []
     cisternal, lumbar = ('"route":"intrathecal","site":"cisternal"', '"route":"epidural","site":"lumbar"')
     elsewhere = provision.bench_library_text().replace(cisternal, lumbar)
-    assert codes(signed_rx(), library_file=files.signed("library", elsewhere, ward.ward_keys().authority)) == {
-        "rules": "rx_route_site"
-    }
+    assert codes(
+        signed_rx(), library_file=signed_files.signed("library", elsewhere, clinic_files.clinic_keys().authority)
+    ) == {"rules": "rx_route_site"}
 
 
 # Signing
 
 
 def test_the_second_is_another_person():
-    own = ward.ward_keys()
+    own = clinic_files.clinic_keys()
     rx = signed_rx(people=("prescriber",))
     with pytest.raises(rx_files.SignatureRefused, match="prescriber has signed as prescriber"):
         rx_files.add_signature(rx, "second", "prescriber", own.second)
@@ -202,30 +205,32 @@ def test_the_second_is_another_person():
 
 
 def test_order_of_the_two_does_not_matter():
-    own = ward.ward_keys()
+    own = clinic_files.clinic_keys()
     rx = signed_rx(people=("second", "prescriber"))
-    assert rx.call() == signed_rx().call()
+    assert rx.params() == signed_rx().params()
     with pytest.raises(rx_files.SignatureRefused, match="the key with which second signed"):
         rx_files.add_signature(signed_rx(people=("second",)), "prescriber", "other", own.second)
 
 
 def test_who_has_signed_is_not_replaced():
     rx = signed_rx()
-    assert rx_files.add_signature(rx, "second", "second", ward.ward_keys().second) == rx
+    assert rx_files.add_signature(rx, "second", "second", clinic_files.clinic_keys().second) == rx
     with pytest.raises(rx_files.SignatureRefused, match="second has signed already"):
-        rx_files.add_signature(rx, "second", "other", ward.stranger())
+        rx_files.add_signature(rx, "second", "other", clinic_files.foreign_key())
 
 
 def test_only_the_second_lifts_the_ceiling():
     with pytest.raises(rx_files.SignatureRefused, match="use --as second"):
-        rx_files.add_signature(signed_rx(people=()), "prescriber", "prescriber", ward.stranger(), serial=SERIAL)
+        rx_files.add_signature(
+            signed_rx(people=()), "prescriber", "prescriber", clinic_files.foreign_key(), serial=SERIAL
+        )
 
 
 def test_the_file_is_what_the_pump_is_given():
-    own = ward.ward_keys()
-    assert signed_rx().call() == sign.prescription_call(text(), own)
-    assert signed_rx(text(**HIGH), lift=True).call() == sign.overridden_call(text(**HIGH), own, SERIAL)
-    assert signed_rx(people=()).call() == {"document": text(), "signatures": {}, "override": None}
+    own = clinic_files.clinic_keys()
+    assert signed_rx().params() == sign.rx_params(text(), own)
+    assert signed_rx(text(**HIGH), lift=True).params() == sign.overridden_rx_params(text(**HIGH), own, SERIAL)
+    assert signed_rx(people=()).params() == {"document": text(), "signatures": {}, "override": None}
 
 
 @pytest.mark.parametrize(
@@ -239,10 +244,10 @@ def test_the_file_is_what_the_pump_is_given():
     ],
 )
 def test_a_file_that_is_no_prescription(tmp_path, old, new, said):
-    path = ward.write(tmp_path / "x.rx", signed_rx())
+    path = clinic_files.write(tmp_path / "x.rx", signed_rx())
     path.write_text(path.read_text().replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(documents.DocumentError) as error:
-        files.read(rx_files.RxFile, path)
+    with pytest.raises(DocumentError) as error:
+        signed_files.read(rx_files.RxFile, path)
     assert str(path) in str(error.value) and said in str(error.value)
 
 
@@ -252,10 +257,10 @@ def test_a_file_that_is_no_prescription(tmp_path, old, new, said):
 @pytest.fixture
 def folder(tmp_path):
     """Everything a clinic has in files, by the command line's names."""
-    ward.write(tmp_path / "c.people", ward.people_file())
-    ward.write(tmp_path / "c.library", ward.library_file())
-    own = ward.ward_keys()
-    ward.secret_file(tmp_path)
+    clinic_files.write(tmp_path / "c.people", clinic_files.people_file())
+    clinic_files.write(tmp_path / "c.library", clinic_files.library_file())
+    own = clinic_files.clinic_keys()
+    clinic_files.secret_file(tmp_path)
     for name in ("prescriber", "second"):
         (tmp_path / f"{name}.key").write_bytes(getattr(own, name).pem("correct horse battery"))
     (tmp_path / "clinic.pem").write_bytes(keys.public_pem(own.authority.modulus_hex))
@@ -264,21 +269,21 @@ def folder(tmp_path):
 
 def rx_new(folder, source=DAY):
     asked = ("--serial", SERIAL, "--patient", "4711", "--sequence", 1)
-    return ward.run("rx", "new", source, *asked, "--out", folder / "x.rx")
+    return clinic_files.run("rx", "new", source, *asked, "--out", folder / "x.rx")
 
 
 def rx_sign(folder, role, *options, by=None, key=None, typed=None):
     """With the digits of the hash typed, as a person would; `typed`: something else."""
     if typed is None:
-        typed = sign.hash8(files.read(rx_files.RxFile, folder / "x.rx").document)[:4]
-    return ward.run(
+        typed = sign.hash8(signed_files.read(rx_files.RxFile, folder / "x.rx").document)[:4]
+    return clinic_files.run(
         "rx", "sign", folder / "x.rx", "--as", role, "--by", by or role, "--key", folder / f"{key or role}.key",
         "--passphrase-file", folder / "passphrase", *options, input=typed + "\n",
     )  # fmt: skip
 
 
 def rx_verify(folder, *options, rx="x.rx"):
-    return ward.run(
+    return clinic_files.run(
         "rx", "verify", folder / rx, "--people", folder / "c.people", "--library", folder / "c.library",
         "--authority", folder / "clinic.pem", *options,
     )  # fmt: skip
@@ -301,7 +306,7 @@ def test_a_scenario_becomes_a_prescription_with_two_signatures(folder):
     assert status == 0 and said.count("good") == 5
     told = json.loads(rx_verify(folder, "--json")[1])
     assert told["accepted"] and [check["refusal"] for check in told["checks"]] == [None] * 5
-    shown = json.loads(ward.run("rx", "show", folder / "x.rx", "--json")[1])
+    shown = json.loads(clinic_files.run("rx", "show", folder / "x.rx", "--json")[1])
     assert shown["signatures"] == {"prescriber": "prescriber", "second": "second"}
     assert (shown["override"], shown["hash"]) == ("second", told["hash"])
     assert "ceiling stays lifted: second" in rx_sign(folder, "second")[1]
@@ -313,7 +318,7 @@ def test_two_tables_are_enough(folder):
     text = DAY.read_text()
     source.write_text(text[text.index("[pump]") : text.index("# First episode")].replace("hydromorphone", "ziconotide"))
     assert rx_new(folder, source)[0] == 0
-    shown = ward.run("rx", "show", folder / "x.rx")[1]
+    shown = clinic_files.run("rx", "show", folder / "x.rx")[1]
     assert "ziconotide" in shown, "which drugs there are is for the library to say"
 
 
@@ -355,7 +360,7 @@ def test_a_prescription_is_not_overwritten_unasked(folder):
         ({"role": "second", "by": "Dr. Second", "key": "second"}, "1 to 16 of a-z"),
     ],
 )
-def test_what_is_not_signed(folder, asked, said):
+def test_a_refused_signature_changes_nothing(folder, asked, said):
     rx_new(folder)
     assert rx_sign(folder, "prescriber")[0] == 0
     before = (folder / "x.rx").read_bytes()
@@ -373,11 +378,11 @@ def test_signing_changes_neither_who_may_read_it_nor_where_it_lies(folder):
     (folder / "x.rx").symlink_to("kept.rx")
     assert rx_sign(folder, "prescriber", "--yes")[0] == 0
     assert (folder / "x.rx").is_symlink() and kept.stat().st_mode & 0o777 == 0o600
-    assert files.read(rx_files.RxFile, kept).signatures.prescriber
+    assert signed_files.read(rx_files.RxFile, kept).signatures.prescriber
 
 
-def test_a_signature_that_came_meanwhile_is_not_lost(folder, monkeypatch):
-    """Two people sign at the same time, each on his own computer: who is later is told."""
+def test_a_signature_added_meanwhile_is_kept(folder, monkeypatch):
+    """Two people sign at the same time on their own computers: the later one gets an error."""
     rx_new(folder)
     add = rx_files.add_signature
 
@@ -389,13 +394,13 @@ def test_a_signature_that_came_meanwhile_is_not_lost(folder, monkeypatch):
     monkeypatch.setattr(rx_files, "add_signature", slowly)
     status, _, error = rx_sign(folder, "prescriber", "--yes")
     assert status == 2 and error == f"{folder / 'x.rx'}: was changed meanwhile, nothing was signed; sign it again\n"
-    assert files.read(rx_files.RxFile, folder / "x.rx").signatures.second
+    assert signed_files.read(rx_files.RxFile, folder / "x.rx").signatures.second
     assert rx_sign(folder, "prescriber", "--yes")[0] == 0
 
 
 def test_wrong_passphrase_signs_nothing(folder):
     rx_new(folder)
-    ward.secret_file(folder, "another passphrase", "passphrase")
+    clinic_files.secret_file(folder, "another passphrase", "passphrase")
     status, _, said = rx_sign(folder, "prescriber", "--yes")
     assert status == 2 and said == f"key {folder / 'prescriber.key'}: the passphrase is wrong\n"
 
@@ -403,23 +408,23 @@ def test_wrong_passphrase_signs_nothing(folder):
 def test_all_values_are_shown_before_signing(folder):
     rx_new(folder)
     said = rx_sign(folder, "prescriber", "--yes")[1]
-    document = json.loads(files.read(rx_files.RxFile, folder / "x.rx").document)
+    document = json.loads(signed_files.read(rx_files.RxFile, folder / "x.rx").document)
     for key, value in document.items():
         if key not in ("type", "version"):
             assert f" {value}" in said, key
-    assert sign.hash8(files.read(rx_files.RxFile, folder / "x.rx").document) in said
+    assert sign.hash8(signed_files.read(rx_files.RxFile, folder / "x.rx").document) in said
 
 
 def test_verify_needs_a_library_or_the_bench(folder):
-    ward.write(folder / "x.rx", signed_rx())
+    clinic_files.write(folder / "x.rx", signed_rx())
     asked = ("rx", "verify", folder / "x.rx", "--people", folder / "c.people", "--authority", folder / "clinic.pem")
-    status, _, said = ward.run(*asked)
+    status, _, said = clinic_files.run(*asked)
     assert status == 2 and "--library is missing" in said
-    assert ward.run(*asked, "--bench")[0] == 0
+    assert clinic_files.run(*asked, "--bench")[0] == 0
 
 
 def test_files_that_are_not_what_is_asked_for(folder):
-    rx = ward.write(folder / "x.rx", signed_rx())
+    rx = clinic_files.write(folder / "x.rx", signed_rx())
     verify = ("rx", "verify", rx, "--bench", "--people")
     for asked in (
         ("rx", "show", folder / "c.people"),
@@ -429,5 +434,5 @@ def test_files_that_are_not_what_is_asked_for(folder):
         (*verify, folder / "c.library", "--authority", folder / "clinic.pem"),
         (*verify, folder / "c.people", "--authority", folder / "none.pem"),
     ):
-        status, _, said = ward.run(*asked)
+        status, _, said = clinic_files.run(*asked)
         assert status == 2 and said.startswith(("/", "key /")) and "unexpected" not in said, asked

@@ -4,9 +4,9 @@ import json
 import os
 
 import pytest
-from cisterna.pharmacy import files, keys, sources
-from pump import library_document, people
-from unit.host import ward
+from cisterna.pharmacy import keys, signed_files, source_files
+from pump.documents import library_document, people
+from support.simulated import clinic_files
 
 PEOPLE = """
 clinic = "Ward 3"
@@ -27,8 +27,8 @@ key = "verdi.pem"
 
 @pytest.fixture
 def folder(tmp_path):
-    own = ward.ward_keys()
-    ward.secret_file(tmp_path)
+    own = clinic_files.clinic_keys()
+    clinic_files.secret_file(tmp_path)
     (tmp_path / "clinic.key").write_bytes(own.authority.pem("correct horse battery"))
     (tmp_path / "clinic.pem").write_bytes(keys.public_pem(own.authority.modulus_hex))
     (tmp_path / "keys").mkdir()
@@ -41,7 +41,7 @@ def folder(tmp_path):
 
 def make(folder, kind, source, *options):
     title = ("--title", "Ward drugs") if kind == "library" else ()
-    return ward.run(
+    return clinic_files.run(
         kind, "make", source, "--number", 3, "--key", folder / "clinic.key", *title,
         "--passphrase-file", folder / "passphrase", "--out", folder / f"c.{kind}", *options,
     )  # fmt: skip
@@ -49,41 +49,45 @@ def make(folder, kind, source, *options):
 
 def test_people_are_made_and_shown(folder):
     status, said, _ = make(folder, "people", folder / "people.toml")
-    own = ward.ward_keys()
+    own = clinic_files.clinic_keys()
     assert status == 0 and keys.fingerprint(own.prescriber.modulus_hex) in said
-    signed = files.read_signed(folder / "c.people", "people")
+    signed = signed_files.read_signed(folder / "c.people", "people")
     signed.check(own.authority.modulus_hex)
     read = people.parse(signed.document)
     assert (read.number, read.clinic) == (3, "Ward 3")
     assert [(person.name, person.roles) for person in read.persons] == [
         ("rossi", ("prescriber", "clinician")), ("bianchi", ("second",)), ("verdi", ("service",)),
     ]  # fmt: skip
-    status, said, _ = ward.run("people", "show", folder / "c.people", "--authority", folder / "clinic.pem", "--json")
+    status, said, _ = clinic_files.run(
+        "people", "show", folder / "c.people", "--authority", folder / "clinic.pem", "--json"
+    )
     told = json.loads(said)
     assert status == 0 and told["signed_by"] == keys.fingerprint(own.authority.modulus_hex)
     assert told["persons"][1] == {
         "name": "bianchi", "roles": ["second"], "fingerprint": keys.fingerprint(own.second.modulus_hex),
     }  # fmt: skip
-    assert "signature not checked" in ward.run("people", "show", folder / "c.people")[1]
+    assert "signature not checked" in clinic_files.run("people", "show", folder / "c.people")[1]
 
 
 def test_library_is_made_and_shown(folder):
-    assert make(folder, "library", sources.BENCH_LIBRARY)[0] == 0
-    signed = files.read_signed(folder / "c.library", "library")
-    signed.check(ward.ward_keys().authority.modulus_hex)
+    assert make(folder, "library", source_files.BENCH_LIBRARY)[0] == 0
+    signed = signed_files.read_signed(folder / "c.library", "library")
+    signed.check(clinic_files.clinic_keys().authority.modulus_hex)
     assert library_document.parse(signed.document).title == "Ward drugs"
-    status, said, _ = ward.run("library", "show", folder / "c.library", "--authority", folder / "clinic.pem", "--json")
+    status, said, _ = clinic_files.run(
+        "library", "show", folder / "c.library", "--authority", folder / "clinic.pem", "--json"
+    )
     told = json.loads(said)
     assert status == 0 and len(told["entries"]) == 5
     assert told["entries"][0]["concentrations_ug_per_ml"] == [50, 100, 200, 500, 1000]
-    shown = ward.run("library", "show", folder / "c.library")[1]
+    shown = clinic_files.run("library", "show", folder / "c.library")[1]
     assert "morphine, intrathecal, lumbar" in shown and "first_dose_max_ug_per_day  500" in shown
 
 
 @pytest.mark.parametrize("kind", ["people", "library"])
-def test_another_authority_is_told(folder, kind):
-    make(folder, kind, folder / "people.toml" if kind == "people" else sources.BENCH_LIBRARY)
-    status, _, said = ward.run(kind, "show", folder / f"c.{kind}", "--authority", folder / "rossi.pem")
+def test_another_authority_is_reported(folder, kind):
+    make(folder, kind, folder / "people.toml" if kind == "people" else source_files.BENCH_LIBRARY)
+    status, _, said = clinic_files.run(kind, "show", folder / f"c.{kind}", "--authority", folder / "rossi.pem")
     assert status == 2 and "not signed by the authority" in said
 
 
@@ -121,7 +125,7 @@ def test_people_that_no_pump_takes_are_not_signed(folder, old, new, said):
 )
 def test_library_that_no_pump_takes_is_not_signed(folder, old, new, said):
     source = folder / "drugs.toml"
-    source.write_text(sources.BENCH_LIBRARY.read_text().replace(old, new, 1))
+    source.write_text(source_files.BENCH_LIBRARY.read_text().replace(old, new, 1))
     status, _, error = make(folder, "library", source)
     assert status == 2 and said in error
     assert not (folder / "c.library").exists()
@@ -134,7 +138,7 @@ def test_a_file_that_is_nested_without_end_is_named(folder, kind):
     status, _, error = make(folder, kind, deep)
     assert status == 2 and error == f"{deep}: nested too deep; allowed: a TOML file of the documented form\n"
     deep.write_text("[" * 100_000 + "]" * 100_000)
-    status, _, error = ward.run(kind, "show", deep)
+    status, _, error = clinic_files.run(kind, "show", deep)
     assert status == 2 and error.startswith(f"{deep}: nested too deep")
 
 
@@ -143,18 +147,18 @@ def test_a_file_that_is_nested_without_end_is_named(folder, kind):
     [("people", "[[person]]"), ("library", "[[entry]]"), ("rx", "[prescription] and [pump]")],
 )
 def test_help_shows_the_names_of_tables(command, said):
-    shown = ward.run(command, "new" if command == "rx" else "make", "--help")[1]
+    shown = clinic_files.run(command, "new" if command == "rx" else "make", "--help")[1]
     assert said in " ".join(shown.replace("\u2502", " ").split())
 
 
-def test_nothing_is_replaced_unasked(folder):
+def test_no_file_is_overwritten_unasked(folder):
     assert make(folder, "people", folder / "people.toml")[0] == 0
     before = (folder / "c.people").read_bytes()
     status, _, said = make(folder, "people", folder / "people.toml")
     assert status == 2 and "is there already" in said
-    os.remove(folder / "passphrase")  # so that nobody can have been asked for it before
+    os.remove(folder / "passphrase")  # so that it cannot have been asked for before
     assert "is there already" in make(folder, "people", folder / "people.toml")[2]
     assert (folder / "c.people").read_bytes() == before
-    ward.secret_file(folder)
+    clinic_files.secret_file(folder)
     assert make(folder, "people", folder / "people.toml", "--force")[0] == 0
     assert (folder / "c.people").read_bytes() == before, "the same words have the same signature"

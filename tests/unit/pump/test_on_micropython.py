@@ -1,4 +1,4 @@
-"""The tests of this folder once more, on MicroPython with a bounded heap."""
+"""The tests of this folder once more, in MicroPython with a bounded heap."""
 
 import os
 import pathlib
@@ -9,10 +9,12 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).parent
-FIRMWARE = HERE.parents[2] / "firmware"
+TESTS = HERE.parents[1]
+FIRMWARE = TESTS.parent / "firmware"
+RUNNER = TESTS / "support" / "micropython_scripts" / "run_tests.py"
 HEAP = "512k"  # 64-bit words: about what 256 kB are on the RP2040
-HEAP_OF_A_PUMP = "1m"  # with all of the firmware in it, 270 kB of code that an image has in flash
-FILES = sorted(path for path in HERE.glob("test_*.py") if path.name != pathlib.Path(__file__).name)
+HEAP_OF_A_PUMP = "1500k"
+FILES = sorted(path for path in HERE.rglob("test_*.py") if path.name != pathlib.Path(__file__).name)
 
 
 def micropython():
@@ -21,14 +23,20 @@ def micropython():
     return str(beside) if beside.exists() else shutil.which("micropython")
 
 
+def test_every_folder_beside_this_file_has_tests_that_run_here():
+    """An empty list of files would run nothing and pass."""
+    folders = {path for path in HERE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders and folders == {path.parent for path in FILES} - {HERE}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_on_micropython(path):
     binary = micropython()
     assert binary, "the MicroPython Unix port is not installed; `make test` does"
-    heap = HEAP_OF_A_PUMP if "_rig import" in path.read_text(encoding="utf-8") else HEAP
+    heap = HEAP_OF_A_PUMP if "pump_rig import" in path.read_text(encoding="utf-8") else HEAP
     done = subprocess.run(
-        [binary, "-X", f"heapsize={heap}", str(HERE / "_run.py"), str(path)],
-        env={**os.environ, "MICROPYPATH": f"{HERE}:{FIRMWARE}:.frozen"},
+        [binary, "-X", f"heapsize={heap}", str(RUNNER), str(path)],
+        env={**os.environ, "MICROPYPATH": f"{TESTS}:{FIRMWARE}:.frozen"},
         capture_output=True,
         text=True,
         timeout=300,

@@ -1,3 +1,5 @@
+"""Worlds moved by hand, the simulated board in CPython, and targets that run stub firmware."""
+
 import importlib.util
 import sys
 from pathlib import Path
@@ -6,8 +8,9 @@ import pytest
 from cisterna.bench.unix_target import UnixTarget
 from cisterna.bench.world import World
 
-HERE = Path(__file__).resolve().parent
-BOARD = HERE.parents[2] / "firmware" / "unix"
+TESTS = Path(__file__).resolve().parents[2]
+BOARD = TESTS.parent / "firmware" / "unix"
+STUB_FIRMWARE = TESTS / "support" / "micropython_scripts" / "stub_firmware"
 
 QUIET = {"pressure_noise_kpa": 0, "pitch_error_um": 0, "encoder_inl_deg": 0}
 
@@ -83,11 +86,11 @@ def board(monkeypatch):
 
 @pytest.fixture
 def stub():
-    """`stub(name)` is a target that runs the firmware of `stubs/name`, not started."""
+    """`stub(name)` is a target that runs the firmware of `stub_firmware/name`, not started."""
     targets = []
 
     def make(name, **keys):
-        target = UnixTarget(firmware=HERE / "stubs" / name, board=BOARD, wall_limit_s=60, **keys)
+        target = UnixTarget(firmware=STUB_FIRMWARE / name, board=BOARD, wall_limit_s=60, **keys)
         targets.append(target)
         return target
 

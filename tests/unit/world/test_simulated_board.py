@@ -1,9 +1,9 @@
 """`machine`, `rp2` and `time` of the simulated board, in CPython."""
 
 import pytest
-from cisterna.bench.world import PowerCut, WatchdogBite, World
-from pump import vault
-from pump.vault import Vault
+from cisterna.bench.world import PowerCut, WatchdogReset, World
+from pump.storage import vault
+from pump.storage.vault import Vault
 
 
 class HostCalls(Exception):
@@ -129,7 +129,7 @@ def test_other_programs_keep_their_last_word(world, board):
     assert world.look()["sounds"] == {"4": 0x123}
 
 
-def test_a_busy_loop_does_not_stand_still(world, board):
+def test_time_advances_in_a_busy_loop(world, board):
     _, _, time = board(world)
     start = time.ticks_ms()
     while time.ticks_diff(time.ticks_ms(), start) < 50:
@@ -140,26 +140,26 @@ def test_a_busy_loop_does_not_stand_still(world, board):
 def test_watchdog_ends_a_busy_loop(world, board):
     machine, _, time = board(world)
     machine.WDT(timeout=1000)
-    with pytest.raises(WatchdogBite):
+    with pytest.raises(WatchdogReset):
         while True:
             time.ticks_ms()
     assert world.reset_cause == 3
 
 
-def test_watchdog_bites_in_virtual_time_only(world, board):
+def test_watchdog_resets_in_virtual_time_only(world, board):
     machine, _, time = board(world)
     dog = machine.WDT(timeout=8000)
     for _ in range(10):
         time.sleep_ms(7999)
         dog.feed()
-    with pytest.raises(WatchdogBite):
+    with pytest.raises(WatchdogReset):
         time.sleep_ms(8001)
     assert world.timeline.now_us == 10 * 7_999_000 + 8_000_000
     with pytest.raises(ValueError, match="8388"):
         machine.WDT(timeout=9000)
 
 
-def test_power_cut_ends_everything_and_keeps_on_ending_it(world, board):
+def test_a_power_cut_ends_every_later_call(world, board):
     machine, _, time = board(world)
     enn = machine.Pin(8, machine.Pin.OUT, value=0)
     bus = machine.I2C(0)
@@ -177,7 +177,7 @@ def test_power_cut_ends_everything_and_keeps_on_ending_it(world, board):
     assert not world.truth()["powered"]
 
 
-def test_uart_takes_its_time_and_loses_what_does_not_fit(world, board):
+def test_uart_takes_time_and_drops_what_does_not_fit(world, board):
     machine, _, time = board(world)
     uart = machine.UART(0, baudrate=115200, rxbuf=64)
     seen = []
@@ -196,7 +196,7 @@ def test_uart_takes_its_time_and_loses_what_does_not_fit(world, board):
 
 def test_uart_write_waits_for_room(world, board):
     machine, _, _ = board(world)
-    uart = machine.UART(0, baudrate=115200, txbuf=256)
+    uart = machine.UART(0, baudrate=115200, txbuf=256, timeout=100)
     assert uart.write(b"a" * 200 + b"\n") == 201
     assert world.timeline.now_us == 0 and not uart.txdone()
     assert uart.write(b"b" * 400 + b"\n") == 401
@@ -205,6 +205,31 @@ def test_uart_write_waits_for_room(world, board):
     assert uart.txdone()
     assert [len(line) for _, line in world.wire.lines] == [201, 401]
     assert world.wire.lines[1][0] == pytest.approx(602 * 86.8, rel=0.01)
+
+
+def test_a_uart_that_is_never_empty_keeps_the_bytes_in_order(world, board):
+    """Times are rounded up to microseconds: a full buffer has no room, and never less than none."""
+    machine, _, time = board(world)
+    uart = machine.UART(0, baudrate=921_600, txbuf=1024)
+    sent, left = b"", b"".join(b"%04d\n" % k for k in range(4000))
+    whole = left
+    while left:
+        taken = uart.write(left) or 0
+        assert taken >= 0 and world.wire.room() >= 0
+        sent, left = sent + left[:taken], left[taken:]
+        time.sleep_us(7)
+    assert sent == whole
+    uart.flush()
+    assert b"".join(line for _, line in world.wire.lines) == whole
+
+
+def test_uart_write_without_timeout_takes_what_there_is_room_for(world, board):
+    """As machine.UART of the chip: the transmit buffer and the FIFO of 32 bytes; then None."""
+    machine, _, _ = board(world)
+    uart = machine.UART(0, baudrate=115200, txbuf=256)
+    assert uart.write(b"a" * 400) == 288
+    assert uart.write(b"a") is None
+    assert world.timeline.now_us == 0
 
 
 def test_flash_block_device(world, board):

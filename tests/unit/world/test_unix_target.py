@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cisterna.bench import unix_target
+from cisterna.bench import engines
+from cisterna.bench.engines import find_micropython
 from cisterna.bench.target import TargetError
-from cisterna.bench.unix_target import UnixTarget, find_micropython
+from cisterna.bench.unix_target import UnixTarget
 
 FIRMWARE = Path(__file__).resolve().parents[3] / "firmware"
 
@@ -32,7 +33,7 @@ def test_a_pump_day(stub):
     assert truth["reboots"] == 0 and truth["motor_power"]
 
 
-def test_same_seed_same_run_and_looking_changes_nothing(stub):
+def test_same_seed_gives_the_same_run_and_reading_changes_nothing(stub):
     def run(seed, look):
         with started(stub("loop"), seed=seed, pump={"movement_kpa": 3}) as target:
             target.run_until(1000)
@@ -104,7 +105,7 @@ def test_power_may_be_cut_again_while_it_is_off(stub):
 
 
 @pytest.mark.parametrize("emit", ["native", "bytecode"])
-def test_a_firmware_that_raises_is_dead_until_the_watchdog_bites(stub, emit):
+def test_firmware_that_raises_is_dead_until_the_watchdog_resets_it(stub, emit):
     with started(stub("crash", emit=emit)) as target:
         target.run_until(1000)
         target.lines()
@@ -120,7 +121,7 @@ def test_a_firmware_that_raises_is_dead_until_the_watchdog_bites(stub, emit):
 
 
 @pytest.mark.parametrize("word", [b"return\n", b"hang\n", b"spin\n", b"reset\n"])
-def test_a_firmware_that_goes_astray_is_reset(stub, word):
+def test_firmware_that_hangs_is_reset(stub, word):
     with started(stub("crash")) as target:
         target.run_until(1000)
         target.send(word)
@@ -130,7 +131,7 @@ def test_a_firmware_that_goes_astray_is_reset(stub, word):
         assert ("returned" in (truth["firmware_error"] or "")) == (word == b"return\n")
 
 
-def test_a_handler_that_raises_is_told_and_the_loop_goes_on(stub):
+def test_a_handler_that_raises_is_reported_and_the_loop_continues(stub):
     with started(stub("crash")) as target:
         target.run_until(1000)
         target.lines()
@@ -209,7 +210,7 @@ def test_errors_name_what_is_wrong(stub, tmp_path, monkeypatch):
         target.start({})
         target.run_until(1000)
         assert "SyntaxError" in target.truth()["firmware_error"]
-    monkeypatch.setattr(unix_target.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(engines.sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TargetError, match="pip install"):
         find_micropython()
@@ -230,8 +231,9 @@ def test_a_dead_or_hung_process_is_told_apart_from_the_pump(tmp_path):
 
 def test_all_firmware_compiles_to_native_code():
     """The target runs it so; that compiler has no `raise` without an argument, nor `raise ... from`."""
-    failed = []
-    for source in sorted(FIRMWARE.rglob("*.py")):
+    failed, sources = [], sorted(FIRMWARE.rglob("*.py"))
+    assert len(sources) > 50
+    for source in sources:
         command = [find_micropython(), "-X", "emit=native", "-X", "compile-only", str(source)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -1,3 +1,5 @@
+"""The simulated chips at their registers: encoder, pressure sensor, FRAM, flash, RTC, display."""
+
 import pytest
 from cisterna.bench.world import PowerCut, World
 
@@ -172,7 +174,7 @@ def test_flash_is_nor(bench):
 
 
 def test_flash_that_was_loaded(bench):
-    """Before power: over whatever was there, across sectors, and blank sectors stay what they were."""
+    """Loaded before power-up: over any content, across sectors; blank sectors stay unchanged."""
     flash = bench.world.flash
     flash.program(4090, bytes(12))
     flash.load(4094, b"\xf0\x0f\xaa\x55" + b"\xff" * 9000)
@@ -200,7 +202,7 @@ def test_power_fails_after_any_byte_of_a_write_to_flash(bench, kept):
 
 
 @pytest.mark.parametrize("wrong", ["abc", "0x12", "zz", "ff" * 0x10001, 12, b"ff", None, "\u00b5\u00b5"])
-def test_a_vault_image_that_is_none(wrong):
+def test_an_invalid_vault_image(wrong):
     with pytest.raises(ValueError, match="vault_image is .*; an even number of hex digits, at most 131072, is wanted"):
         World({"vault_image": wrong})
 

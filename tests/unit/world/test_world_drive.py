@@ -1,3 +1,5 @@
+"""The simulated drive: backlash, sticking, pitch and bore errors, rotor jumps, stalls, end stop."""
+
 import pytest
 from cisterna.bench.world.drive import Drive
 from cisterna.bench.world.settings import checked_pump
@@ -11,13 +13,13 @@ def drive(**pump):
     return made
 
 
-def test_lash_is_taken_up_before_anything_moves():
+def test_backlash_is_taken_up_before_fluid_moves():
     d = drive()
     assert d.turn(80) == pytest.approx(0, abs=1e-9)
     assert d.turn(100) == pytest.approx(100 * UL_PER_USTEP, rel=2e-5)
 
 
-def test_lash_is_lost_at_each_reversal():
+def test_backlash_is_lost_at_each_reversal():
     d = drive()
     d.turn(200)
     assert d.turn(-80) == pytest.approx(0, abs=1e-9)
@@ -26,7 +28,7 @@ def test_lash_is_lost_at_each_reversal():
     assert d.turn(50) == pytest.approx(50 * UL_PER_USTEP, rel=2e-5)
 
 
-def test_refill_takes_the_lash_up():
+def test_refill_takes_the_backlash_up():
     d = drive()
     d.refill(5000.0)
     assert d.turn(10) == pytest.approx(10 * UL_PER_USTEP, rel=2e-5)

@@ -1,3 +1,5 @@
+"""The simulated line: pressure, flow, dead space, air."""
+
 from math import exp
 
 import pytest
@@ -21,7 +23,9 @@ strides = st.lists(
 
 
 def line():
-    return Line(checked_pump({}))
+    line = Line(checked_pump({}))
+    line.connect(True)
+    return line
 
 
 def test_rest_pressure_is_tip_plus_flow_times_resistance():
@@ -46,7 +50,7 @@ def test_a_moving_tip_is_trailed_by_tau():
     assert wet.kpa == pytest.approx(10 - 0.01 * R * C)
 
 
-def test_one_stride_is_as_good_as_many():
+def test_one_long_interval_equals_many_short_ones():
     one, many = line(), line()
     out = one.flow(60, 6, 0, 3)
     parts = sum(many.flow(0.1, 0.01, n * 0.005, (n + 1) * 0.005) for n in range(600))
@@ -55,7 +59,7 @@ def test_one_stride_is_as_good_as_many():
 
 
 @given(strides)
-def test_nothing_is_lost(todo):
+def test_no_volume_is_lost(todo):
     wet = line()
     pumped = delivered = tip = 0.0
     for us, ul, tip_after, clamp in todo:

@@ -1,3 +1,5 @@
+"""The simulated step generator and what its steps displace."""
+
 import pytest
 
 
@@ -103,7 +105,7 @@ def test_edges_on_the_step_pin_are_steps_too(bench):
 
 
 @pytest.mark.parametrize("looks", [1, 7, 100])
-def test_the_volume_does_not_depend_on_how_often_one_looks(make_bench, looks):
+def test_the_volume_does_not_depend_on_how_often_it_is_read(make_bench, looks):
     bench = make_bench()
     bench.energise()
     bench.world.act("connect")

@@ -1,3 +1,5 @@
+"""Peaks of rolling windows against brute force."""
+
 import random
 
 import pytest

@@ -1,1 +1,1 @@
-"""Target `rp2040`: the simulated world wired to the pins of an RP2040 in software that runs the real image."""
+"""Target `rp2040`: an emulated RP2040 that runs the real image, wired to the simulated world."""

@@ -1,5 +1,4 @@
-"""An emulated board on this desk: it runs in real time, and its serial ports (USB, the pump's UART) are
-pseudo-terminals."""
+"""An emulated board in real time, with its serial ports (USB, the pump's UART) as pseudo-terminals."""
 
 from __future__ import annotations
 
@@ -8,34 +7,33 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cisterna.bench.cable import Cable
-from cisterna.bench.rp2040.bootsel import Drive
+from cisterna.bench.rp2040.bootsel import BootDrive
 from cisterna.bench.rp2040.chip import Chip
 from cisterna.bench.rp2040.flash_file import FlashFile
 from cisterna.bench.rp2040.target import Rp2040Target
 from cisterna.bench.rp2040.usb import UsbHost
 from cisterna.bench.state_file import StateFile
-from cisterna.bench.terminal import LOOK_S, Terminal, wait
-from cisterna.bench.world.kept import Kept
+from cisterna.bench.terminal import POLL_S, Terminal, wait
+from cisterna.bench.uart_port import UartPort
+from cisterna.bench.world.nonvolatile import NonvolatileState
 
-_SLICE_NS = 2_000_000  # of board time between two looks at the port
-_LONGEST_S = 0.2
-_RETRY_S = 0.002  # for a program that reads slower than the board prints
-_BACKLOG = 4096  # bytes for the board; what programs write beyond waits in the port, as behind a busy board's USB
+_SLICE_NS = 2_000_000  # longest board time between two polls of the ports
+_LONGEST_S = 0.2  # longest wait
+_RETRY_S = 0.002  # poll interval while a program reads slower than the board prints
+_BACKLOG = 4096  # most bytes taken for the board; further bytes wait in the port, as with a busy board's USB
 _NS = 1e-9
 
 
 class EmulatedBoard:
-    """The image on a chip with its cables in it. `serve` runs it.
+    """A chip with an image and its cables. `serve` runs it.
 
-    pump    the reference pump's chips and switches are around it, as simulated, and its UART is a port, too;
-            without them the chip is bare
-    flash   a file that keeps the flash; see `FlashFile`
-    as_kept what that file holds is run, and the image is not written over it
-    config  what the pump's world is built from, as of `Target.start`
-    state   keeps FRAM and mechanics for the next time, or None; it wins over the config's images
-    usb     the image has a USB serial port; a therapy image has none
-    drive   a folder that stands for the drive of the chip's boot loader, or None
+    pump            True: the simulated pump is around the chip, and its UART is a port; False: a bare chip
+    flash           file that stores the flash, or None; see `FlashFile`
+    run_flash_file  run the contents of that file instead of the image
+    config          of the pump's world, as in `Target.start`
+    state           stores FRAM and mechanics, or None; its contents replace the config's images
+    usb             the image has a USB serial port; a therapy image has none
+    drive           folder that stands for the drive of the chip's boot loader, or None
     """
 
     kind = "rp2040"
@@ -49,37 +47,37 @@ class EmulatedBoard:
         state: StateFile | None = None,
         usb: bool = True,
         drive: Path | None = None,
-        as_kept: bool = False,
+        run_flash_file: bool = False,
     ):
         self._target: Rp2040Target | None = None
         self._state = state
-        self._cable: Cable | None = None
+        self._uart_port: UartPort | None = None
         if pump:
             self._target = target = Rp2040Target(image)
             target.start(_without_images(config or {}, state))
             self.chip: Chip = target.chip
-            self._kept = Kept(target.world)
+            self._nonvolatile = NonvolatileState(target.world)
             if state is not None and not state.is_new:
-                self._kept.restore(state.pages(), state.body())
-            self._cable = Cable()
+                self._nonvolatile.restore(state.pages(), state.mechanics())
+            self._uart_port = UartPort()
         else:
             self.chip = Chip(image)
             self.chip.power_on()
         if flash is not None:
-            FlashFile(self.chip, flash, None if as_kept else image)
+            FlashFile(self.chip, flash, None if run_flash_file else image)
         self.usb = UsbHost(self.chip, dtr=False) if usb else None
         self.terminal = Terminal() if usb else None
         if self.usb:
-            self.usb.on_data = self._say
-        self._drive = Drive(self.chip, drive) if drive else None
+            self.usb.on_data = self._queue_output
+        self._drive = BootDrive(self.chip, drive) if drive else None
         self.drive = str(drive) if drive else None
-        self._said = bytearray()
+        self._unsent = bytearray()
         self._is_open = False
-        self._last_body: dict[str, Any] | None = None
+        self._last_mechanics: dict[str, Any] | None = None
 
     @property
     def path(self) -> str:
-        """The port that a program is most likely to want: the console, if there is one."""
+        """The console's port if there is one, else the link's."""
         return self.console or self.link or ""
 
     @property
@@ -88,16 +86,16 @@ class EmulatedBoard:
 
     @property
     def link(self) -> str | None:
-        return self._cable.path if self._cable else None
+        return self._uart_port.path if self._uart_port else None
 
-    # -- hands and eyes
+    # -- operation
 
     def act(self, do: str, **keys: Any) -> None:
-        """A hand at the pump; ValueError names what is wrong with the word."""
+        """As `Target.act`, and `bootsel`: reset with BOOTSEL held. ValueError names what is wrong."""
         if do == "bootsel" and not keys:
             self.chip.hold_bootsel()
         elif self._target is None:
-            raise ValueError(f"do is {do!r}; a bare board has nothing to put a hand on")
+            raise ValueError(f"do is {do!r}; allowed on a bare board: bootsel")
         else:
             self._target.act(do, **keys)
 
@@ -105,30 +103,30 @@ class EmulatedBoard:
         return self._target.look() if self._target else {}
 
     def fram(self, address: int, length: int) -> bytes:
-        """Bytes of the FRAM, as a programmer's clip on the chip would read them."""
+        """`length` bytes of the FRAM from `address`, read behind the firmware's back; b"" on a bare board."""
         return bytes(self._target.world.fram.memory[address : address + length]) if self._target else b""
 
     # -- running
 
-    def serve(self, goes_on: Callable[[], bool]) -> None:
-        """Runs the board as long as `goes_on`, which is asked once a turn, says so."""
+    def serve(self, proceed: Callable[[], bool]) -> None:
+        """Run the board while `proceed`, called once per pass of the loop, returns True."""
         pace = _Pace(self.chip)
-        while goes_on():
+        while proceed():
             self._wait(pace.idle_s())
-            self._look()
-            if self.usb and self._can_take():
+            self._update_ports()
+            if self.usb and self.terminal and self._can_take():
                 self.usb.send(self.terminal.read())
-            if self._cable:
-                data = self._cable.read()
+            if self._uart_port and self._target:
+                data = self._uart_port.read()
                 if data:
                     self._target.send(data)
             pace.run()
             lines = self._target.lines() if self._target else []
-            self._keep()
-            if self._cable:
-                self._cable.write(lines)
-            if self._said and self._is_open:
-                del self._said[: self.terminal.write(self._said)]
+            self._store()
+            if self._uart_port:
+                self._uart_port.write(lines)
+            if self._unsent and self._is_open and self.terminal:
+                del self._unsent[: self.terminal.write(self._unsent)]
             if self._drive:
                 self._drive.serve()
 
@@ -138,62 +136,63 @@ class EmulatedBoard:
             all_open = self._is_open
             if self._is_open and self._can_take():
                 listening.append(self.terminal)
-        if self._cable:
-            all_open = all_open and self._cable.is_open
-            if self._cable.can_read():
-                listening.append(self._cable.terminal)
-        if self._said or (self._cable and self._cable.is_behind):
+        if self._uart_port:
+            all_open = all_open and self._uart_port.is_open
+            if self._uart_port.can_read():
+                listening.append(self._uart_port.terminal)
+        if self._unsent or (self._uart_port and self._uart_port.is_behind):
             seconds = min(seconds, _RETRY_S)
-        if self._drive and self.chip.boot_loader:  # a file that grows makes no sign
-            seconds = min(seconds, LOOK_S)
+        if self._drive and self.chip.boot_loader:  # a file that grows causes no event
+            seconds = min(seconds, POLL_S)
         wait(seconds, listening, all_open)
 
-    def _look(self) -> None:
-        """Notices who opens a port and who closes it."""
-        if self._cable:
-            self._cable.look()
+    def _update_ports(self) -> None:
+        """Detect that programs opened or closed ports."""
+        if self._uart_port:
+            self._uart_port.update()
         if self.terminal and self.terminal.is_open() != self._is_open:
             self._is_open = not self._is_open
             if self._is_open:
                 self.terminal.make_raw()
-            self._said.clear()
-            self.usb.set_dtr(self._is_open)
+            self._unsent.clear()
+            if self.usb:
+                self.usb.set_dtr(self._is_open)
 
     def _can_take(self) -> bool:
-        return self.usb.connected and self.usb.unsent < _BACKLOG
+        return self.usb is not None and self.usb.connected and self.usb.unsent < _BACKLOG
 
-    def _say(self, data: bytes) -> None:
-        self._said += data
+    def _queue_output(self, data: bytes) -> None:
+        self._unsent += data
 
-    def _keep(self) -> None:
+    def _store(self) -> None:
         if self._state is None or self._target is None:
             return
-        pages, body = self._kept.changes(), self._kept.body()
-        if pages or body != self._last_body:
+        pages, body = self._nonvolatile.changes(), self._nonvolatile.mechanics()
+        if pages or body != self._last_mechanics:
             self._state.keep(pages, body)
-            self._last_body = body
+            self._last_mechanics = body
 
     def close(self) -> None:
-        for part in (self.terminal, self._cable, self._drive, self._state):
+        for part in (self.terminal, self._uart_port, self._drive, self._state):
             if part:
                 part.close()
 
 
 def _without_images(config: Mapping[str, Any], state: StateFile | None) -> dict[str, Any]:
-    """What a state file keeps is not preloaded as well."""
-    kept = () if state is None or state.is_new else ("fram_image", "vault_image")
-    return {key: value for key, value in config.items() if key not in kept}
+    """`config`, without the memory images if `state` holds the memories."""
+    stored = () if state is None or state.is_new else ("fram_image", "vault_image")
+    return {key: value for key, value in config.items() if key not in stored}
 
 
 class _Pace:
-    """No faster than the clock on the wall. Where this computer is slower, the board loses that time for good."""
+    """Runs the chip no faster than real time. If this computer is slower, the board loses that time."""
 
     def __init__(self, chip: Chip):
         self._chip = chip
-        self._zero_ns = time.monotonic_ns() - chip.now_ns  # on the wall, when the board's clock showed 0
+        self._zero_ns = time.monotonic_ns() - chip.now_ns  # real time at zero of the board's clock
 
     def idle_s(self) -> float:
-        """How long nothing happens on the board by itself."""
+        """Real time, s, to the next event on the board without input; at most `_LONGEST_S`."""
         chip = self._chip
         until_ns = chip.now_ns - (time.monotonic_ns() - self._zero_ns)
         if chip.asleep:
@@ -201,7 +200,7 @@ class _Pace:
         return min(max(until_ns * _NS, 0.0), _LONGEST_S)
 
     def run(self) -> None:
-        """Up to the time on the wall, or for a slice of it."""
+        """Run the chip up to real time, at most for one slice of CPU work."""
         chip = self._chip
         began_ns, board_ns = time.monotonic_ns(), chip.now_ns
         asleep_ns = chip.clock.nanos_to_next_alarm if chip.asleep else 0

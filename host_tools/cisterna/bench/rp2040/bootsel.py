@@ -1,12 +1,12 @@
-"""The RP2040's boot loader as the host sees it: the chip in BOOTSEL, and the drive on which a UF2 file is put.
+"""The RP2040's USB boot loader (BOOTSEL mode) as the host sees it: a drive that takes UF2 files.
 
-What is the ROM's own and what is a model of it:
-    the way in   the ROM's own code runs: `reset_usb_boot` leaves its mark in the watchdog and lets it bite (`chip`)
-    UF2 blocks   a model, by the ROM's source (pico-bootrom-rp2040, virtual_disk.c): which blocks count, when a sector
-                 is erased, what is a duplicate, what begins anew, when the chip restarts
-    the drive    a model: not FAT over USB mass storage, but a folder of this computer; a file that grows in it is
-                 taken block by block, as a host writes a file's sectors in their order; what is written over in
-                 place is not noticed
+What runs as in the ROM, and what is modelled:
+    entry        the ROM's own code: `reset_usb_boot` sets a mark in the watchdog's scratch registers and lets the
+                 watchdog time out (`chip`)
+    UF2 blocks   a model after the ROM's source (pico-bootrom-rp2040, virtual_disk.c): which blocks count, when a
+                 sector is erased, what is a duplicate, what starts a new file, when the chip restarts
+    the drive    a model: a folder of this computer instead of FAT over USB mass storage. A file that grows is taken
+                 block by block, as a host writes sectors in order; overwriting in place is not detected
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from zlib import crc32
 if TYPE_CHECKING:
     from cisterna.bench.rp2040.chip import Chip
 
-MARK = 0xB007_C0D3  # in the watchdog's scratch 4: scratch 5 to 7 say where to go on
+MARK = 0xB007_C0D3  # in the watchdog's scratch 4: scratch 5 to 7 hold the entry point of the next start
 ROM_END = 0x4000
 BLOCK = 512
 PAGE = 256
 SECTOR = 4096
 FLASH_START = 0x1000_0000
-FLASH_END = 0x1100_0000  # what the ROM takes for flash; a smaller chip sees the lower bits only
+FLASH_END = 0x1100_0000  # end of the ROM's flash range; a smaller chip decodes only the lower address bits
 FAMILY = 0xE48B_FF56
 RESTART_NS = 1_000_000_000  # from the last block to the restart
 INFO = "INFO_UF2.TXT"
@@ -39,29 +39,29 @@ _INDEX_TEXT = (
 )
 _MAGIC_START, _MAGIC_END = (0x0A32_4655, 0x9E5D_5157), 0x0AB1_6F30
 _NOT_MAIN_FLASH, _FAMILY_PRESENT = 0x0000_0001, 0x0000_2000
-_MOST_BLOCKS = 123_360  # what the ROM has bitmaps for
+_MOST_BLOCKS = 123_360  # limit of the ROM's bitmaps
 
 Write = Callable[[int, bytes, bool], None]  # offset in the flash, a page, erase its sector first
 
 
 def leads_to_boot_loader(scratch: list[int]) -> bool:
-    """True if the watchdog's eight scratch registers send the next start to the ROM's USB boot."""
+    """True if the watchdog's eight scratch registers direct the next start to the ROM's USB boot."""
     mark, check, _, entry = scratch[4:]
     return mark == MARK and check == entry ^ (-MARK & 0xFFFF_FFFF) and entry < ROM_END
 
 
 def has_boot_stage(first_page: bytes) -> bool:
-    """True if the ROM would run the flash's first 256 bytes: their last word is the CRC-32 of the others."""
+    """True if the ROM would run the first 256 bytes of the flash: the last word is the CRC-32 of the other bytes."""
     reflected = bytes(int(f"{byte:08b}"[::-1], 2) for byte in first_page[:252])
     plain = int(f"{crc32(reflected) ^ 0xFFFF_FFFF:032b}"[::-1], 2)
     return plain == int.from_bytes(first_page[252:256], "little")
 
 
 class BootLoader:
-    """Takes sectors as they are written to the drive, and programs those that are blocks of a UF2 for this chip.
+    """Takes the sectors written to the drive, and programs those that are UF2 blocks for this chip.
 
-    write    programs a page
-    restart  called when all blocks of one UF2 have come
+    write    programs a page: (offset in the flash, 256 bytes, erase its sector first)
+    restart  called when all blocks of one UF2 file have been received
     """
 
     def __init__(self, write: Write, restart: Callable[[], None]):
@@ -76,21 +76,21 @@ class BootLoader:
 
     @property
     def progress(self) -> tuple[int, int]:
-        """Blocks that are there, of how many; 0 of 0 before the first."""
+        """(blocks received, blocks of the file); (0, 0) before the first."""
         return len(self._have), self._blocks
 
     def take(self, sector: bytes) -> None:
-        """512 bytes. What is no block for this chip's main flash changes nothing."""
+        """Take a sector of 512 bytes. Ignored unless it is a block for this chip's main flash."""
         start0, start1, flags, address, size, number, blocks, family = struct.unpack_from("<8I", sector)
         if (start0, start1) != _MAGIC_START or sector[-4:] != _MAGIC_END.to_bytes(4, "little"):
             return
         if not flags & _FAMILY_PRESENT or family != FAMILY or flags & _NOT_MAIN_FLASH or size != PAGE:
             return
         in_flash = FLASH_START <= address <= FLASH_END - PAGE and address % PAGE == 0
-        if not blocks or not in_flash:  # the ROM also runs a UF2 for RAM; this model knows flash only
+        if not blocks or not in_flash:  # the ROM also runs a UF2 for RAM; this model does not
             self._begin(0)
             return
-        if blocks != self._blocks:  # no other sign of another file: two of one length are one file to the ROM
+        if blocks != self._blocks:  # the ROM tells files apart by their number of blocks only
             self._begin(0)
             if blocks > _MOST_BLOCKS:
                 return
@@ -108,23 +108,23 @@ class BootLoader:
             self._restart()
 
 
-class Drive:
+class BootDrive:
     """The drive RPI-RP2 of `chip`, as a folder: while the chip is in BOOTSEL it holds INFO_UF2.TXT and takes files.
 
-    `serve` must be called every now and then. What is in the folder when the drive goes is deleted with it.
-    OSError if the folder cannot be made or used.
+    `serve` must be called regularly. When the drive disappears, the files in the folder are deleted.
+    OSError if the folder cannot be created or used.
     """
 
     def __init__(self, chip: Chip, folder: Path):
         self._chip = chip
         self._folder = folder
         self._boot_loader: BootLoader | None = None
-        self._open: dict[Path, BinaryIO] = {}  # each where it was read to
+        self._open: dict[Path, BinaryIO] = {}  # files of the drive, positioned after the last sector taken
         folder.mkdir(parents=True, exist_ok=True)
         self._vanish()
 
     def serve(self) -> None:
-        """The drive comes or goes with the chip's state; new sectors of its files are taken."""
+        """Show or remove the drive with the chip's state; take new sectors of its files."""
         boot_loader = self._chip.boot_loader
         if boot_loader is not self._boot_loader:
             self._vanish()
@@ -137,11 +137,11 @@ class Drive:
                     self._take(path)
 
     def close(self) -> None:
-        """The cable is pulled."""
+        """Unplug the cable: the drive disappears."""
         self._vanish()
 
     def _files(self) -> list[Path]:
-        """What the host has put there, in the order in which it was last written."""
+        """Files that the host has written, by the time of their last change."""
         written = []
         for entry in os.scandir(self._folder):
             if entry.name not in (INFO, INDEX) and entry.is_file():
@@ -151,12 +151,13 @@ class Drive:
 
     def _take(self, path: Path) -> None:
         file = self._current(path)
-        while self._chip.boot_loader is self._boot_loader and len(sector := file.read(BLOCK)) == BLOCK:
-            self._boot_loader.take(sector)
-        file.seek(-(file.tell() % BLOCK), os.SEEK_CUR)  # half a sector: the rest is still to come
+        boot_loader = self._boot_loader
+        while boot_loader and self._chip.boot_loader is boot_loader and len(sector := file.read(BLOCK)) == BLOCK:
+            boot_loader.take(sector)
+        file.seek(-(file.tell() % BLOCK), os.SEEK_CUR)  # back to the start of an incomplete sector
 
     def _current(self, path: Path) -> BinaryIO:
-        """The file at `path`, to be read on; from its beginning when it is another one, or was cut short."""
+        """The open file at `path`; from the beginning if the file was replaced or truncated."""
         file = self._open.get(path)
         now = path.stat()
         if file and os.fstat(file.fileno()).st_ino == now.st_ino and file.tell() <= now.st_size:
@@ -170,7 +171,7 @@ class Drive:
         (self._folder / INDEX).write_text(_INDEX_TEXT)
         partial = self._folder / f".{INFO}"
         partial.write_text(_INFO_TEXT, newline="")
-        partial.replace(self._folder / INFO)  # last and at once: it is what hosts look for
+        partial.replace(self._folder / INFO)  # last, and atomic: hosts wait for this file
 
     def _vanish(self) -> None:
         self._boot_loader = None

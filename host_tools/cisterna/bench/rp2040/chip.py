@@ -1,14 +1,15 @@
-"""The RP2040 in software: the emulator's chip with the parts put right that a pump needs to be exact about.
+"""The emulated RP2040: the emulator's chip, with those parts replaced whose timing or behaviour a pump depends on.
 
-What differs from the emulator as it comes, and why:
-    PIO    worked out lazily, so that waiting is cheap and no step is lost in a jump (`pio`)
+Differences from the emulator, and the reasons:
+    PIO    computed on demand, so that waiting is cheap and no step is lost in a clock jump (`pio`)
     UART   the emulator's has no interrupt levels and no bit times (`uart`)
-    I2C    bytes take the time of the bus; the CPU, which polls for them, is not made to run its loop (`i2c`)
-    flash  erasing and programming take their time, with interrupts off as on the chip (`flash`)
-    USB    nobody is plugged in until somebody is (`usb`)
-    ROM    a start goes to the flash only if there is a boot stage, else to the boot loader (`bootsel`)
+    I2C    bytes take their time on the bus; a poll of the CPU advances the clock to the end of the byte (`i2c`)
+    flash  erasing and programming take time, with interrupts off as on the chip (`flash`)
+    clocks the PLLs keep what the image sets; UART bits take the time of its clock, as set (`clocks`)
+    USB    unplugged until a `UsbHost` is made (`usb`)
+    ROM    starts from the flash only with a valid boot stage, else enters the boot loader (`bootsel`)
 
-Everything that reaches into the emulator's own parts is in this folder, and the emulator is pinned.
+All code that uses private parts of the emulator is in this folder, and the emulator's version is pinned.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from rp2040py.simulator import Simulator
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
 from cisterna.bench.rp2040.bootsel import RESTART_NS, BootLoader, has_boot_stage, leads_to_boot_loader
+from cisterna.bench.rp2040.clocks import ClockTree, Pll
 from cisterna.bench.rp2040.core import FastCore, library
 from cisterna.bench.rp2040.flash import FlashTimes
 from cisterna.bench.rp2040.i2c import BusMaster
@@ -39,17 +41,18 @@ _HAD_POR = 1 << 8  # VREG_AND_CHIP_RESET.CHIP_RESET: power-on (data sheet 2.12.8
 _PIO_BASES = (0x50200, 0x50300)
 _UART_BASES = (0x40034, 0x40038)
 _UART_IRQS = (IRQ.UART0, IRQ.UART1)
+_PLL_BASES = (0x40028, 0x4002C)  # of the system and of USB
 _PIO_IRQS = (IRQ.PIO0_IRQ0, IRQ.PIO1_IRQ0)
-# Instructions between two looks at the clock. An alarm is late by at most so many: 16 are 0.2 us.
+# Instructions between two checks of the clock, by which an alarm may be late: 16 are 0.2 us.
 _TICK_BATCH = 16
 _MS_NS = 1_000_000
 
 
 class Chip:
-    """One RP2040 with its flash. Time moves in `run_until_ns`; it goes on while the power is off.
+    """One RP2040 with its flash. `run_until_ns` advances time, also while the power is off.
 
-    on_bite      called when the watchdog (or `machine.reset`) resets the chip, before it starts anew
-    boot_loader  while the chip is in BOOTSEL, else None; another one each time. The CPU then executes nothing here
+    on_watchdog_reset  called when the watchdog (or `machine.reset`) resets the chip, before it restarts
+    boot_loader        while the chip is in BOOTSEL, else None; a new one each time. The CPU then executes nothing
     """
 
     def __init__(self, image: Path):
@@ -61,18 +64,20 @@ class Chip:
         self.clock = self.mcu.clock
         self.powered = False
         self._stopping = False
-        self.on_bite: Callable[[], None] | None = None
+        self.on_watchdog_reset: Callable[[], None] | None = None
         self.boot_loader: BootLoader | None = None
         self._limit = self.clock.create_alarm(self.stop)
         self._restarting = self.clock.create_alarm(self._restart_from_rom)
         self._ticks_at_power_up_ms = 0
+        plls = [self._replace_pll(base) for base in _PLL_BASES]
+        self.clocks = ClockTree(self.mcu.clocks, plls[0], plls[1])
         for index in range(2):
             self._replace_pio(index)
             self._replace_uart(index)
         self.buses = [BusMaster(self.mcu, index) for index in range(2)]
         self.flash = FlashTimes(self.mcu)
-        self.mcu.watchdog.on_watchdog_trigger = self._bite
-        self._parked: _Parked | None = None
+        self.mcu.watchdog.on_watchdog_trigger = self._watchdog_timed_out
+        self._halted: _MainHalt | None = None
         compiled = library()
         self._fast = FastCore(self.mcu, compiled) if compiled else None
 
@@ -80,14 +85,19 @@ class Chip:
         pio = LazyPio(self.mcu, f"PIO{index}", _PIO_IRQS[index], index)
         self.mcu.pio[index] = self.mcu.peripherals[_PIO_BASES[index]] = pio
 
+    def _replace_pll(self, base: int) -> Pll:
+        pll = Pll(self.mcu, f"PLL at {base:x}")
+        self.mcu.peripherals[base] = pll
+        return pll
+
     def _replace_uart(self, index: int) -> None:
-        uart = Pl011(self.mcu, f"UART{index}", _UART_IRQS[index])
+        uart = Pl011(self.mcu, f"UART{index}", _UART_IRQS[index], self.clocks)
         self.mcu.uart[index] = self.mcu.peripherals[_UART_BASES[index]] = uart
 
     # -- power
 
     def power_on(self, ticks_at_power_up_ms: int = 0) -> None:
-        """Starts at the reset vector. `ticks_at_power_up_ms`: where the timer block begins to count, at every reset."""
+        """Start at the reset vector. ticks_at_power_up_ms: first value of the timer block, at every reset."""
         self._ticks_at_power_up_ms = ticks_at_power_up_ms
         self.mcu.enter_reset()
         self.mcu.watchdog.reset()
@@ -96,37 +106,37 @@ class Chip:
         self._leave_reset()
 
     def power_off(self) -> None:
-        """Everything stops and forgets but the flash."""
+        """Stop the chip. All state but the flash is lost."""
         self.mcu.enter_reset()
         self.mcu.watchdog.write_uint32(0, 0)
         self.mcu.sram[:] = bytes(len(self.mcu.sram))
         self.powered = False
         self.boot_loader = None
-        self._simulator.stopped = True  # ends a batch of instructions; time goes on
+        self._simulator.stopped = True  # ends a batch of instructions; time continues
 
     def hold_bootsel(self) -> None:
-        """What a hand does: resets the chip with BOOTSEL held."""
+        """Reset the chip with the BOOTSEL button held."""
         self._reset(button=True)
 
-    def _bite(self) -> None:
+    def _watchdog_timed_out(self) -> None:
         self._reset()
 
     def _restart_from_rom(self) -> None:
-        """The boot loader has a whole image; it lets the watchdog bite."""
+        """The boot loader has a whole image: it resets the chip by the watchdog."""
         if self.boot_loader:
             self.mcu.watchdog._reason = watchdog.TIMER
             self._reset()
 
     def _reset(self, button: bool = False) -> None:
-        if self.on_bite:
-            self.on_bite()
+        if self.on_watchdog_reset:
+            self.on_watchdog_reset()
         self.mcu.enter_reset(from_watchdog=True)
         self.mcu.watchdog.write_uint32(0, 0)
         self._leave_reset(button)
 
     def _leave_reset(self, button: bool = False) -> None:
-        """Where the ROM goes at a start: into the flash, or into its boot loader."""
-        self._parked = None
+        """Start from the flash or in the boot loader, as the ROM decides."""
+        self._halted = None
         self._restarting.cancel()
         self.boot_loader = None
         scratch = self.mcu.watchdog.scratch_data
@@ -147,7 +157,7 @@ class Chip:
         return self.clock.nanos
 
     def run_until_ns(self, t_ns: float) -> None:
-        """Runs until the clock shows `t_ns` (up to an instruction later), or until `stop`."""
+        """Run until `t_ns` (up to an instruction later), or until `stop`. TargetError: see `ClockTree.check`."""
         if self.clock.nanos >= t_ns:
             return
         self._limit.schedule(t_ns - self.clock.nanos)
@@ -161,58 +171,59 @@ class Chip:
             elif self.mcu.core.waiting:
                 self.clock.tick(self.clock.nanos_to_next_alarm)
             else:
-                self._fast.stretch()
+                self._fast.run_to_event()
         self._limit.cancel()
+        self.clocks.check()
 
     @property
     def asleep(self) -> bool:
-        """True while the CPU executes nothing until something happens: it waits, is in BOOTSEL, or has no power."""
+        """True while the CPU executes nothing until the next event: it waits, is in BOOTSEL, or has no power."""
         return not self.powered or self.boot_loader is not None or self.mcu.core.waiting
 
     def stop(self) -> None:
-        """Ends `run_until_ns` after the instruction that runs."""
+        """End `run_until_ns` after the current instruction."""
         self._stopping = self._simulator.stopped = True
 
-    # -- what the boot loader does
+    # -- the boot loader
 
     def _program(self, offset: int, page: bytes, erase: bool) -> None:
-        """By commands to the flash chip, so that time, power cuts and the flash's file are as in any other write."""
+        """Program by commands to the flash chip, so that times, power cuts and the flash file apply to it."""
         offset %= FLASH_BYTES
         if erase:
-            self._tell_flash(ssi.CMD_SECTOR_ERASE, offset - offset % ssi.FLASH_SECTOR_SIZE)
-        self._tell_flash(ssi.CMD_PAGE_PROGRAM, offset, page)
+            self._command_flash(ssi.CMD_SECTOR_ERASE, offset - offset % ssi.FLASH_SECTOR_SIZE)
+        self._command_flash(ssi.CMD_PAGE_PROGRAM, offset, page)
 
-    def _tell_flash(self, command: int, offset: int, data: bytes = b"") -> None:
+    def _command_flash(self, command: int, offset: int, data: bytes = b"") -> None:
         chip = self.mcu.ssi
         chip._write_enabled = True
         chip._tx_buffer = bytearray([command, *offset.to_bytes(3, "big"), *data])
         chip._apply_command()
 
-    # -- what a debugger does
+    # -- debugger
 
-    def park(self) -> bool:
-        """Holds the main program where it is; interrupts are served. False while one is, or while they are off."""
+    def halt_main(self) -> bool:
+        """Halt the main program; interrupts are still served. False if an interrupt is active or interrupts are off."""
         core = self.mcu.core
-        if self._parked is None:
+        if self._halted is None:
             if core.ipsr or core.pm:
                 return False
-            self._parked = _Parked(self.mcu)
+            self._halted = _MainHalt(self.mcu)
         return True
 
-    def unpark(self) -> bool:
-        """Lets the main program go on. False while an interrupt is served."""
-        if self._parked is not None:
+    def resume_main(self) -> bool:
+        """Continue the main program. False if an interrupt is active."""
+        if self._halted is not None:
             if self.mcu.core.ipsr:
                 return False
-            self._parked.release()
-            self._parked = None
+            self._halted.release()
+            self._halted = None
         return True
 
 
-class _Parked:
-    """The main program waits in a loop of its own, put at the top of the boot ROM, as a debugger's halt would have it.
+class _MainHalt:
+    """A halt of the main program as by a debugger: it runs a loop (`wfi`, `b .-2`) at the top of the boot ROM.
 
-    The loop (`wfi`, `b .-2`) changes no register and no flag.
+    The loop changes no register and no flag.
     """
 
     _LOOP = 0x3FF8  # the last words of the 16 KiB

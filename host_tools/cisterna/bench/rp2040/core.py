@@ -1,4 +1,4 @@
-"""The fast core: `thumb.c`, compiled once for this machine, beside the emulator's own core, which does the rest."""
+"""The fast core: `thumb.c`, compiled once for this computer; the emulator's own core executes what it does not."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from cisterna import paths
+
 _SOURCE = Path(__file__).with_name("thumb.c")
-_BUILD = Path(__file__).resolve().parents[4] / "build" / "bench"
+_BUILD = paths.products() / "bench"
 _CYCLE_NS = 8.0
 
 
@@ -37,7 +39,7 @@ class _State(ctypes.Structure):
 
 
 def library() -> Any | None:
-    """The compiled core; None where there is no C compiler: the emulator then runs alone, many times slower."""
+    """The compiled core; None without a C compiler (the emulator's core then runs alone, many times slower)."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         return None
@@ -50,7 +52,7 @@ def library() -> Any | None:
             command = [compiler, "-O2", "-shared", "-fPIC", "-fno-strict-aliasing", "-o", str(made), str(_SOURCE)]
             if subprocess.run(command, capture_output=True, check=False).returncode:
                 return None
-            os.replace(made, path)  # two tests at once make it twice, and both find it whole
+            os.replace(made, path)  # atomic: concurrent processes never load a partial file
     compiled = ctypes.CDLL(str(path))
     compiled.thumb_run.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
     compiled.thumb_run.restype = ctypes.c_uint64
@@ -60,7 +62,7 @@ def library() -> Any | None:
 
 
 class FastCore:
-    """Runs the chip's program: stretches of plain instructions in C, single others in the emulator's core."""
+    """Runs the chip's program: runs of plain instructions in C, each other instruction in the emulator's core."""
 
     def __init__(self, mcu: Any, compiled: Any):
         self._run = compiled.thumb_run
@@ -81,7 +83,7 @@ class FastCore:
         self._share(mcu.sio, compiled)
 
     def _share(self, sio: Any, compiled: Any) -> None:
-        """Divider and spin locks have one state, whichever core executes the access: either may, at an interrupt."""
+        """Give both cores one state of divider and spin locks: an interrupt may switch the core at any access."""
         read, write = sio.read_uint32, sio.write_uint32
         value = ctypes.c_uint32()
 
@@ -98,8 +100,8 @@ class FastCore:
         """SIO as after a reset of the chip."""
         self._state.spin_locks = 0
 
-    def stretch(self) -> None:
-        """Goes on to the next alarm of the clock, or up to and with the next instruction that is not plain."""
+    def run_to_event(self) -> None:
+        """Run to the next alarm of the clock, or through the next instruction that `thumb.c` does not execute."""
         core, clock = self._core, self._clock
         if not core.interrupts_updated:
             state = self._state

@@ -1,4 +1,4 @@
-"""What erasing and programming the flash costs: time with interrupts off, and, in a power cut, a write half done.
+"""Erase and program times of the flash, with interrupts off, and partial writes at a power cut.
 
 Typical times of the W25Q16JV on a Pico (data sheet rev H, 9.6): page program 0.4 ms, sector erase 45 ms.
 """
@@ -17,9 +17,10 @@ _WORST = 400 / 45  # the data sheet's longest sector erase against the typical o
 
 
 class FlashTimes:
-    """The flash behind the emulator's SSI. `fuse` is the world's: it may cut the supply inside a write.
+    """Adds times to the flash of the emulator's SSI. `planned_cut` (`PlannedPowerCut`) may cut inside a write.
 
-    worst  True: everything takes as long as the data sheet allows
+    worst            True: the data sheet's maximum times
+    erases, programs  number of commands so far
     """
 
     def __init__(self, mcu: Any):
@@ -27,20 +28,20 @@ class FlashTimes:
         self._ssi = mcu.ssi
         self._apply = mcu.ssi._apply_command
         mcu.ssi._apply_command = self._command
-        self.fuse: Any = None
+        self.planned_cut: Any = None
         self.worst = False
         self.erases = 0
         self.programs = 0
 
     def _command(self) -> None:
-        """The chip select rises: the command begins. The CPU asks for the end of it with interrupts off."""
+        """The chip select rises and the command starts. The CPU polls for its end with interrupts off."""
         buffer = self._ssi._tx_buffer
         opcode = buffer[0] if buffer else 0
-        fuse = self.fuse
+        planned_cut = self.planned_cut
         if opcode == ssi.CMD_PAGE_PROGRAM and self._ssi._write_enabled:
             self.programs += 1
-            if fuse is not None and fuse.writes_left:
-                self._cut_short(buffer, fuse)
+            if planned_cut is not None and planned_cut.writes_left:
+                self._cut_short(buffer, planned_cut)
             self._apply()
             self._busy(PAGE_PROGRAM_NS)
         elif opcode in (ssi.CMD_SECTOR_ERASE, ssi.CMD_BLOCK_ERASE) and self._ssi._write_enabled:
@@ -49,15 +50,15 @@ class FlashTimes:
             self._busy(SECTOR_ERASE_NS if opcode == ssi.CMD_SECTOR_ERASE else BLOCK_ERASE_NS)
         else:
             self._apply()
-        if fuse is not None and fuse.blown:
-            fuse.blow()
+        if planned_cut is not None and planned_cut.cut_now:
+            planned_cut.cut()
 
-    def _cut_short(self, buffer: bytearray, fuse: Any) -> None:
-        """Bytes of 0xFF program nothing: a write is what lies between the first and the last other one."""
+    def _cut_short(self, buffer: bytearray, planned_cut: Any) -> None:
+        """Store only part of a write. Bytes of 0xFF at its ends do not count: they program nothing."""
         data = bytes(buffer[_HEADER:])
         first = len(data) - len(data.lstrip(b"\xff"))
-        kept = fuse.allow(len(data.strip(b"\xff")))
-        if fuse.blown:
+        kept = planned_cut.bytes_stored(len(data.strip(b"\xff")))
+        if planned_cut.cut_now:
             buffer[_HEADER + first + kept :] = b"\xff" * (len(data) - first - kept)
 
     def _busy(self, ns: float) -> None:

@@ -1,4 +1,4 @@
-"""Flash that outlives the process: a file holds what a chip on a desk would hold while it has no power."""
+"""Stores the emulated flash in a file, across processes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _REACH = {ssi.CMD_PAGE_PROGRAM: 256, ssi.CMD_SECTOR_ERASE: 4096, ssi.CMD_BLOCK_E
 
 
 class FlashFile:
-    """The flash of `chip`, which has not run yet, kept in the file `path`; one that is not there is made.
+    """Stores the flash of `chip`, which has not run yet, in the file `path`, created if needed.
 
-    An image is written over the file's contents as a boot loader would do it: only the blocks that it has. With None
-    the chip runs what the file holds. Each erasing and programming reaches the file at once, so a process that is
-    killed is a power cut. OSError if the file cannot be used, BlockingIOError if another process has it.
+    `image` is written over the file's contents as by a boot loader: only the blocks that it has. None: the chip runs
+    the file's contents. Each erase and program command reaches the file at once, so killing the process is a power cut.
+    OSError if the file cannot be used, BlockingIOError if another process has it.
     """
 
     def __init__(self, chip: Chip, path: Path, image: Path | None):
@@ -38,7 +38,7 @@ class FlashFile:
         self._ssi._apply_command = self._command
 
     def _command(self) -> None:
-        """The chip select rises, and what the chip was told begins."""
+        """The chip select rises: execute the command, and write the changed range to the file."""
         buffer: Any = self._ssi._tx_buffer
         reach = _REACH.get(buffer[0], 0) if len(buffer) >= 4 else 0
         start = int.from_bytes(buffer[1:4], "big")

@@ -1,4 +1,4 @@
-"""The chips of the world on an I2C controller of the emulated chip: whole transactions there, bytes on time here."""
+"""Connects the world's I2C chips (whole transactions) to the emulated chip's I2C controllers (timed bytes)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from rp2040py.peripherals import i2c as controller
 
 _BITS = 9  # eight and the acknowledge
 _CYCLE_NS = 8
-_AHEAD = 32  # bytes asked of a chip at once
+_AHEAD = 32  # bytes read from a chip of the world at once
 # Registers that the CPU polls while a byte is on its way (RP2040 data sheet 4.3.17).
 _POLLED = (controller.IC_RAW_INTR_STAT, controller.IC_STATUS, controller.IC_TXFLR, controller.IC_RXFLR)
 
 
 class BusMaster:
-    """Controller `index`. `wire(bus)` joins the world's bus to it; without one nobody acknowledges.
+    """Controller `index`. `wire(bus)` connects the world's bus; without a bus no address is acknowledged.
 
-    before, after  called around whatever the world's chips do: time is told, alarms are aimed anew
+    before, after  called around each access to a chip of the world: synchronise its time, reschedule its alarms
     """
 
     def __init__(self, mcu: Any, index: int):
@@ -46,7 +46,7 @@ class BusMaster:
         self._bus = bus
 
     def reset(self) -> None:
-        """The CPU was reset in the middle of anything: what was clocked out has arrived."""
+        """The CPU was reset, perhaps within a transfer: bytes that were clocked out have arrived."""
         self._byte_over.cancel()
         self._reply = None
         self._end_transaction()
@@ -86,7 +86,7 @@ class BusMaster:
         self._i2c.complete_stop()
 
     def _end_transaction(self) -> None:
-        """The world's chip hears of a write as a whole, and of a read's true length by its pointer."""
+        """Pass a write to the world's chip as a whole; after a read, set its pointer to the bytes really read."""
         chip, self._chip = self._chip, None
         if chip is None:
             return
@@ -103,7 +103,7 @@ class BusMaster:
         self._taken = 0
 
     def _abort(self, reason: int) -> None:
-        """A byte that is not acknowledged empties the FIFO, for which the CPU waits; the emulator forgets to say so."""
+        """A byte that is not acknowledged empties the FIFO; the emulator does not set the interrupt for it."""
         self._give_up(reason)
         self._i2c._set_interrupts(controller.R_TX_EMPTY)
 
@@ -121,7 +121,7 @@ class BusMaster:
             reply()
 
     def _poll(self, offset: int) -> int:
-        """The CPU asks whether the byte is over; the answer comes when it is, so that it need not ask again."""
+        """The CPU polls for the end of a byte: advance the clock to it, which saves the polling loop."""
         if self._reply is not None and offset in _POLLED:
             self._clock.tick(max(0.0, self._over_ns - self._clock.nanos))
         return self._look(offset)

@@ -1,9 +1,8 @@
-"""A PIO block that is worked out when somebody looks, exact to the cycle, and costs nothing in between.
+"""A PIO block that is computed on demand, exact to the cycle.
 
-The emulator steps a state machine once per CPU instruction, and drops what it cannot keep up with when the idle CPU
-jumps to its next alarm. Here each machine runs ahead to its next instruction that can be seen from outside (a pin, a
-FIFO, a flag) and waits there for the clock; countdown loops are jumped over. Whoever looks in between finds the machine
-where it is at that instant: it is set back and run again up to it.
+The emulator steps a state machine once per CPU instruction, and drops cycles when the idle CPU jumps to its next alarm.
+Here each machine runs ahead to its next instruction with an effect outside it (a pin, a FIFO, a flag) and waits there
+for the clock; countdown loops are skipped. An access in between sets the machine back and runs it up to that instant.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from rp2040py.peripherals.pio import RPPIO
 
 NEVER = 1 << 62
 _CYCLE_NS = 8  # system clock of 125 MHz
-_FP = 256  # the block counts its cycles in 1/256ths
+_FP = 256  # the block counts cycles in units of 1/256
 _JMP, _WAIT, _IN, _OUT, _PUSH_PULL, _MOV, _IRQ, _SET = range(8)
 _REGISTERS = (
     "x", "y", "pc", "input_shift_reg", "input_shift_count", "output_shift_reg", "output_shift_count", "cycles",
@@ -23,7 +22,7 @@ _REGISTERS = (
 
 
 def visible(opcode: int) -> bool:
-    """Whether an instruction does, or waits for, something outside its own scratch registers."""
+    """True if an instruction changes, reads or waits for something outside its own scratch registers."""
     kind = opcode >> 13
     if kind == _JMP:
         return opcode >> 5 & 7 == 6  # on a pin
@@ -39,14 +38,14 @@ def visible(opcode: int) -> bool:
 
 
 def counts_down(opcode: int, pc: int) -> str:
-    """The register that a loop of one instruction counts down, `x` or `y`; empty for any other instruction."""
+    """ "x" or "y" if the instruction is a loop of itself that counts this register down, else ""."""
     if opcode >> 13 == _JMP and opcode & 0x1F == pc:
         return {2: "x", 4: "y"}.get(opcode >> 5 & 7, "")
     return ""
 
 
 class LazyPio(RPPIO):
-    """Takes the place of one of the chip's PIO blocks. `backlog_drops` stays 0: nothing is ever dropped."""
+    """Replaces one of the chip's PIO blocks. `backlog_drops` stays 0: no cycle is dropped."""
 
     def __init__(self, rp2040: Any, name: str, first_irq: int, index: int):
         self._clock = rp2040.clock
@@ -55,12 +54,12 @@ class LazyPio(RPPIO):
         self._saved: dict[int, tuple[Any, ...]] = {}  # machine -> its registers before it ran ahead
         self._busy = False
 
-    # -- the CPU's side
+    # -- registers
 
     def read_uint32(self, offset: int) -> int:
         self._catch_up()
         value = super().read_uint32(offset)
-        self._aim()
+        self._schedule()
         return value
 
     def write_uint32(self, offset: int, value: int) -> None:
@@ -68,11 +67,11 @@ class LazyPio(RPPIO):
         stalled = [(machine, machine.next_due_fp) for machine in self.machines if machine.waiting]
         super().write_uint32(offset, value)
         for machine, stalled_fp in stalled:
-            if not machine.waiting:  # it goes on with the next pulse of its divider (data sheet 3.5.5), not in between
+            if not machine.waiting:  # it continues at the next pulse of its divider (data sheet 3.5.5)
                 machine.next_due_fp += (stalled_fp - machine.next_due_fp) % machine.div_fp
-        self.stopped = True  # the CPU's loop is not to step it
+        self.stopped = True  # the emulator's CPU loop must not step it
         self.check_changed_pins()
-        self._aim()
+        self._schedule()
 
     def reset(self) -> None:
         super().reset()
@@ -87,12 +86,12 @@ class LazyPio(RPPIO):
 
     def _due(self) -> None:
         self._catch_up()
-        self._aim()
+        self._schedule()
 
     def _catch_up(self) -> None:
-        """Every machine to where it is now."""
+        """Bring every machine to the current time."""
         now_fp = self._now_fp()
-        if self._busy:  # a pin moved by a machine made somebody look at the block
+        if self._busy:  # called from within: a machine moved a pin, whose listener accessed the block
             return
         self._busy = True
         for machine in self.machines:
@@ -114,7 +113,7 @@ class LazyPio(RPPIO):
         self._busy = False
 
     def _step(self, machine: Any, until_fp: int) -> None:
-        """One instruction, or as many turns of a one-instruction loop as end by `until_fp`."""
+        """One instruction, or as many iterations of a one-instruction loop as end by `until_fp`."""
         opcode = self.instructions[machine.pc]
         register = counts_down(opcode, machine.pc)
         if register:
@@ -131,8 +130,8 @@ class LazyPio(RPPIO):
     def _delay(self, machine: Any, opcode: int) -> int:
         return opcode >> 8 & 0x1F & ((1 << (5 - machine.sideset_count)) - 1)
 
-    def _aim(self) -> None:
-        """Machines run ahead to what can be seen; the clock calls when the first of them is there."""
+    def _schedule(self) -> None:
+        """Run all machines ahead to their next visible instruction; schedule the alarm for the first of them."""
         if self._busy:
             return
         due_fp = NEVER
@@ -151,7 +150,7 @@ class LazyPio(RPPIO):
         if machine.exec_valid or machine.sideset_count or visible(instructions[machine.pc]):
             return
         self._saved.setdefault(machine.index, tuple(getattr(machine, name) for name in _REGISTERS))
-        for _ in range(100_000):  # a program that never shows anything is looked at again later
+        for _ in range(100_000):  # limit for a program without a visible instruction; continued at the next call
             self._step(machine, NEVER)
             if machine.exec_valid or visible(instructions[machine.pc]):
                 return

@@ -5,25 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from cisterna import paths
 from cisterna.bench.rp2040.chip import Chip
 from cisterna.bench.rp2040.wiring import WorldClock, drive_inputs, join_pins
 from cisterna.bench.target import Target, TargetError
-from cisterna.bench.world.resets import WatchdogBite
+from cisterna.bench.world.resets import WatchdogReset
 from cisterna.bench.world.settings import checked_vault_image
 from cisterna.bench.world.world import WDT_RESET, World
 
-_ROOT = Path(__file__).resolve().parents[4]
-IMAGE = _ROOT / "build" / "image" / "cisterna-therapy.uf2"
+IMAGE = paths.products() / "image" / "cisterna-therapy.uf2"
 _MS_NS = 1_000_000
 _VAULT_START = 0x0F_0000  # in the flash (firmware/image/README.md)
-_EARLY_NS = 500  # control is back before what is due at the instant: more than the chip's clock can be late
-_RETRY_NS = 20_000
+_EARLY_NS = 500  # runs end early by this, before what is due at the instant; more than the chip's clock can be late
+_RETRY_NS = 20_000  # until the next attempt to halt or resume the main program
 
 
 def find_image(image: Path | None = None) -> Path:
-    """The image to run: the one given, the one in CISTERNA_IMAGE, or the checkout's. TargetError if it is not there."""
+    """The image to run: `image`, that of CISTERNA_IMAGE, or the checkout's. TargetError if the file does not exist."""
     path = Path(image or os.environ.get("CISTERNA_IMAGE") or IMAGE)
     if not path.is_file():
         raise TargetError(f"image: there is no {path}; make it with `make image`, or name one in CISTERNA_IMAGE")
@@ -31,10 +31,7 @@ def find_image(image: Path | None = None) -> Path:
 
 
 class Rp2040Target(Target):
-    """The pump of the image, as a chip: its pins, buses, UART, flash and watchdog are those of the silicon.
-
-    image: a .uf2; see `find_image`.
-    """
+    """The pump with its real image on an emulated chip. image: a .uf2, or None; see `find_image`."""
 
     name = "rp2040"
 
@@ -44,31 +41,31 @@ class Rp2040Target(Target):
         self.world: Any = None
         self.chip: Any = None
 
-    # -- the contract of a target
+    # -- the interface of a target
 
     def start(self, config: Mapping[str, Any]) -> None:
         if self.chip:
             raise TargetError("start: this target runs already; make a new one for another run")
-        self.world = world = World(dict(config))
+        self.world = world = cast("Any", World(dict(config)))
         self.chip = chip = Chip(self.image)
         vault = checked_vault_image(config.get("vault_image", ""))
         chip.mcu.flash[_VAULT_START : _VAULT_START + len(vault)] = vault
         self._uart = chip.mcu.uart[0]
-        self._uart.on_line = self._line_came
+        self._uart.on_line = self._line_arrived
         self._waiting = False
         self._clock = WorldClock(chip, world.timeline, self._boot_if_powered)
-        self._parking = chip.clock.create_alarm(self._park)
-        self._unparking = chip.clock.create_alarm(self._unpark)
+        self._halt_alarm = chip.clock.create_alarm(self._halt_main)
+        self._resume_alarm = chip.clock.create_alarm(self._resume_main)
         join_pins(chip, world, self._clock)
         for master, bus in zip(chip.buses, world.buses, strict=True):
             master.wire(bus)
-            master.before, master.after = self._clock.tell, self._clock.aim
-        chip.flash.fuse = world.fuse
-        chip.on_bite = self._bitten
-        world.cpu_stopped = self._cpu_stopped
-        world.fuse.cut_power = self._cut_by_fuse
+            master.before, master.after = self._clock.update_world, self._clock.schedule
+        chip.flash.planned_cut = world.planned_cut
+        chip.on_watchdog_reset = self._watchdog_reset
+        world.on_cpu_stopped = self._cpu_stopped
+        world.planned_cut.cut_power = self._cut_at_write
         self._boot_if_powered()
-        self._clock.aim()
+        self._clock.schedule()
 
     def run_until(self, t_ms: int) -> None:
         if t_ms < self.now_ms:
@@ -77,11 +74,11 @@ class Rp2040Target(Target):
         self._reach(t_ms)
 
     def act(self, do: str, **keys: Any) -> None:
-        self._tell()
+        self._update_world()
         self.world.act(do, **keys)
         if do == "hang":
-            self._parking.schedule(0)
-        self._clock.aim()
+            self._halt_alarm.schedule(0)
+        self._clock.schedule()
 
     def send(self, line: bytes) -> None:
         self._uart.send(line)
@@ -108,11 +105,11 @@ class Rp2040Target(Target):
         return [line for _, line in entries]
 
     def truth(self) -> dict[str, Any]:
-        self._tell()
+        self._update_world()
         return self.world.truth()
 
     def look(self) -> dict[str, Any]:
-        self._tell()
+        self._update_world()
         return self.world.look()
 
     def close(self) -> None:
@@ -120,14 +117,14 @@ class Rp2040Target(Target):
 
     # -- time
 
-    def _tell(self) -> None:
-        self._clock.tell()
+    def _update_world(self) -> None:
+        self._clock.update_world()
 
     def _reach(self, t_ms: int) -> None:
         self.now_ms = t_ms
         self.world.timeline.now_us = max(self.world.timeline.now_us, t_ms * 1000)
 
-    def _line_came(self) -> None:
+    def _line_arrived(self) -> None:
         if self._waiting:
             self.chip.stop()
 
@@ -140,42 +137,42 @@ class Rp2040Target(Target):
             drive_inputs(chip, world)
             chip.power_on(world.ticks_at_power_up_ms)
 
-    def _bitten(self) -> None:
-        """The chip's watchdog: the pins let go, and the firmware begins anew at once."""
+    def _watchdog_reset(self) -> None:
+        """The chip's watchdog timed out: the pins take their idle levels, and the firmware restarts at once."""
         world = self.world
-        self._clock.tell()
-        self._forget_transfers()
-        world.end_cpu(WatchdogBite("watchdog"), WDT_RESET)
+        self._clock.update_world()
+        self._reset_transfers()
+        world.stop_cpu(WatchdogReset("watchdog"), WDT_RESET)
         world.boot()
         drive_inputs(self.chip, world)
-        self._clock.aim()
+        self._clock.schedule()
 
-    def _cut_by_fuse(self, off_for_s: float) -> None:
-        self.world._cut_supply(off_for_s)
-        self._clock.aim()
+    def _cut_at_write(self, off_for_s: float) -> None:
+        self.world.cut_supply(off_for_s)
+        self._clock.schedule()
 
     def _cpu_stopped(self) -> None:
-        """The world took the supply away."""
+        """The world has cut the supply, or stopped the CPU."""
         if not self.world.powered:
-            self._forget_transfers()
+            self._reset_transfers()
             self.chip.power_off()
         self.world.timeline.ending = None
 
-    def _forget_transfers(self) -> None:
-        self._parking.cancel()
-        self._unparking.cancel()
+    def _reset_transfers(self) -> None:
+        self._halt_alarm.cancel()
+        self._resume_alarm.cancel()
         for master in self.chip.buses:
             master.reset()
 
-    # -- a main loop that hangs
+    # -- action `hang`: the main program is halted
 
-    def _park(self) -> None:
-        if not self.chip.park():
-            self._parking.schedule(_RETRY_NS)
+    def _halt_main(self) -> None:
+        if not self.chip.halt_main():
+            self._halt_alarm.schedule(_RETRY_NS)
             return
-        ends_ns = self.world.timeline.deaf_until_us * 1000 - self.chip.now_ns
-        self._unparking.schedule(max(0.0, ends_ns))
+        ends_ns = self.world.timeline.hang_until_us * 1000 - self.chip.now_ns
+        self._resume_alarm.schedule(max(0.0, ends_ns))
 
-    def _unpark(self) -> None:
-        if not self.chip.unpark():
-            self._unparking.schedule(_RETRY_NS)
+    def _resume_main(self) -> None:
+        if not self.chip.resume_main():
+            self._resume_alarm.schedule(_RETRY_NS)

@@ -1,8 +1,8 @@
-// The ARMv6-M instructions that touch nothing but registers, memory and the integer divider, as fast as C runs them.
+// The ARMv6-M instructions that access only registers, memory and the SIO's divider and spin locks, in C for speed.
 //
-// The emulator's own core does everything else: whatever reaches a peripheral, an exception, a special register or a
-// sleep is left to it, by returning in front of the instruction. Instructions and flags follow the ARMv6-M Architecture
-// Reference Manual (DDI 0419); cycles are counted as the emulator counts them, so that both give the same times.
+// The emulator's own core executes all others: in front of an instruction that accesses a peripheral or a special
+// register, raises an exception or sleeps, `thumb_run` returns. Instructions and flags follow the ARMv6-M Architecture
+// Reference Manual (DDI 0419); cycles are counted as in the emulator, so that both give the same times.
 
 #include <stdint.h>
 #include <string.h>
@@ -44,7 +44,7 @@ static void divide(core_t *s, int is_signed) {
     s->csr = 3;
 }
 
-// The emulator's core comes here too, with what it executes itself: 0 when the register is not ours.
+// Also called for accesses by the emulator's core. Returns 0 if the register is not one of these.
 int sio_read(core_t *s, uint32_t offset, uint32_t *value) {
     if (offset >= 0x100 && offset < 0x180) {
         uint32_t bit = 1u << ((offset - 0x100) / 4);
@@ -79,7 +79,7 @@ int sio_write(core_t *s, uint32_t offset, uint32_t value) {
     return 0;
 }
 
-// Loads and stores: 0 when the address is not ours. `extra` is what the access costs beyond one cycle.
+// Loads and stores. Returns 0 if the address is not one of these. `extra`: cycles of the access beyond the first.
 static int load(core_t *s, uint32_t address, int bytes, uint32_t *value, int *extra) {
     uint8_t *p = memory(s, address, 0);
     *extra = 1;
@@ -183,7 +183,7 @@ static void process(core_t *s, unsigned op) {
 
 static const int WIDTH[8] = {4, 2, 1, -1, 4, 2, 1, -2};  // of 0101 xxx: str strh strb ldrsb ldr ldrh ldrb ldrsh
 
-// Runs until `budget` cycles are used up, or in front of an instruction that is not for us. Returns the cycles used.
+// Runs until `budget` cycles are used, or up to an instruction that is not handled here. Returns the cycles used.
 uint64_t thumb_run(core_t *s, uint64_t budget) {
     uint32_t *r = s->r;
     uint64_t used = 0;
@@ -329,7 +329,7 @@ uint64_t thumb_run(core_t *s, uint64_t budget) {
                         case 3: r[d] = (uint32_t)(int16_t)(swapped >> 16); break;
                         default: return used;
                     }
-                } else if (op != 0xBF00) {  // cps, bkpt, wfe, wfi, sev, yield: not ours; nop is
+                } else if (op != 0xBF00) {  // cps, bkpt, wfe, wfi, sev, yield: not handled; nop is
                     return used;
                 }
                 break;

@@ -1,4 +1,8 @@
-"""A PL011 UART (ARM DDI 0183, RP2040 data sheet 4.2): FIFOs, bit times, interrupts, and the wire to the host."""
+"""A PL011 UART (ARM DDI 0183, RP2040 data sheet 4.2): FIFOs, bit times, interrupts, and the wire to the host.
+
+The host sends and receives at HOST_BAUD. The pump's bit time follows from its divisor and the clock that the image has
+set; beyond TOLERANCE of the host's, every byte is received wrong on both sides.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ from collections import deque
 from typing import Any
 
 from rp2040py.peripherals.peripheral import BasePeripheral
+
+from cisterna.bench.rp2040.clocks import ClockTree
 
 _DR, _RSR, _FR, _IBRD, _FBRD, _LCR_H, _CR, _IFLS, _IMSC, _RIS, _MIS, _ICR = (
     0x00, 0x04, 0x18, 0x24, 0x28, 0x2C, 0x30, 0x34, 0x38, 0x3C, 0x40, 0x44,
@@ -19,19 +25,22 @@ _DEPTH = 32
 _LEVELS = (4, 8, 16, 24, 28)  # of 32, by the three bits of IFLS
 _BITS = 10  # start, eight data bits, stop
 _TIMEOUT_BITS = 32
-_CLK_HZ = 125_000_000
+HOST_BAUD = 921_600
+TOLERANCE = 0.025  # of the bit time: half a bit in ten, halved for the error of either side
+_GARBLED = 0xA5  # what a byte at a wrong rate is changed by
 
 
 class Pl011(BasePeripheral):
-    """to_pump  what the host has sent and has not arrived yet
-    lines       (ns at which its end arrived, line) that the pump has sent
-    on_line     called when a line from the pump is whole
+    """to_pump  bytes that the host has sent and that have not arrived
+    lines       lines from the pump: (arrival of the line's end, ns; line)
+    on_line     called when a whole line from the pump has arrived
     """
 
-    def __init__(self, rp2040: Any, name: str, irq: int):
+    def __init__(self, rp2040: Any, name: str, irq: int, clocks: ClockTree):
         super().__init__(rp2040, name)
         self._clock = rp2040.clock
         self._irq = irq
+        self._clocks = clocks
         self.to_pump: deque[int] = deque()
         self.lines: list[tuple[float, bytes]] = []
         self.on_line: Any = None
@@ -42,7 +51,7 @@ class Pl011(BasePeripheral):
         self.reset()
 
     def reset(self) -> None:
-        """As after power-on; what is on the wire is lost."""
+        """Registers as after power-on; bytes of the pump in transit are lost, those of the host arrive."""
         self._rx: deque[int] = deque()
         self._tx: deque[int] = deque()
         self._shifting: int | None = None
@@ -57,7 +66,7 @@ class Pl011(BasePeripheral):
             self._await_byte()
 
     def send(self, data: bytes) -> None:
-        """The host begins to send `data`, which may be empty."""
+        """The host begins to send `data` (may be empty)."""
         idle = not self.to_pump
         self.to_pump.extend(data)
         if idle and data:
@@ -128,13 +137,20 @@ class Pl011(BasePeripheral):
         return _DEPTH - _LEVELS[4 - min(self._ifls & 7, 4)] if self._lcr & _FEN else 0
 
     def _bit_ns(self) -> float:
+        """Time of a bit at the pump's rate; 0 while its clock is off."""
+        clock_hz = self._clocks.peripheral_hz
         divisor = max(self._ibrd * 64 + self._fbrd, 64)
-        return 16 * divisor / 64 * 1e9 / _CLK_HZ
+        return 16 * divisor / 64 * 1e9 / clock_hz if clock_hz else 0.0
+
+    def _on_wire(self, byte: int) -> int:
+        """The byte as the other side receives it."""
+        off = abs(self._bit_ns() * HOST_BAUD / 1e9 - 1)
+        return byte if off <= TOLERANCE else byte ^ _GARBLED
 
     # -- from the pump
 
     def _shift(self) -> None:
-        if self._shifting is None and self._tx and self._cr & _UARTEN and self._cr & _TXE:
+        if self._shifting is None and self._tx and self._cr & _UARTEN and self._cr & _TXE and self._bit_ns():
             self._shifting = self._tx.popleft()
             if len(self._tx) == self._tx_level():
                 self._ris |= _TX
@@ -142,6 +158,8 @@ class Pl011(BasePeripheral):
 
     def _left(self) -> None:
         byte, self._shifting = self._shifting, None
+        assert byte is not None  # the alarm is set by `_shift` only
+        byte = self._on_wire(byte)
         self._part.append(byte)
         if byte == 10:
             self.lines.append((self._clock.nanos, bytes(self._part)))
@@ -154,18 +172,18 @@ class Pl011(BasePeripheral):
     # -- to the pump
 
     def _await_byte(self) -> None:
-        self._arrives.schedule(_BITS * self._bit_ns())
+        self._arrives.schedule(_BITS * 1e9 / HOST_BAUD)
 
     def _arrived(self) -> None:
         byte = self.to_pump.popleft()
         if self._cr & _UARTEN and self._cr & _RXE:
             if len(self._rx) < self._depth():
-                self._rx.append(byte)
+                self._rx.append(self._on_wire(byte))
             else:
                 self._ris |= _OE
             if len(self._rx) >= self._rx_level():
                 self._ris |= _RX
-            self._silent.schedule(_TIMEOUT_BITS * self._bit_ns())
+            self._silent.schedule(_TIMEOUT_BITS * 1e9 / HOST_BAUD)
             self._signal()
         if self.to_pump:
             self._await_byte()

@@ -1,9 +1,9 @@
-"""The computer at the other end of the USB cable: it makes the board's serial port known and moves bytes.
+"""The USB host: enumerates the board's serial port and transfers bytes.
 
-What differs from the emulator's own host, and why:
-    OUT    while there is nothing to send, a request for data stays open, as a real host sends none; the emulator's
-           answers with an empty packet every 10 us, each of which wakes a CPU that sleeps
-    bytes  what waits to be sent has no limit; the emulator drops what exceeds 512 bytes
+Differences from the emulator's own host, and the reasons:
+    OUT    while there is nothing to send, a request for data stays pending, as with a real host; the emulator's
+           answers with an empty packet every 10 us, each of which wakes a sleeping CPU
+    bytes  the send queue has no limit; the emulator drops bytes beyond 512
     lines  DTR changes one at a time, each acknowledged before the next
 """
 
@@ -23,12 +23,12 @@ controller.SIE_WRITECLEAR_MASK |= SIE_SUSPENDED
 
 
 class UsbHost:
-    """Plugged into `chip` from the moment it is made. Everything happens while the chip runs (`chip.run_until_ns`).
+    """Connected to `chip` from construction on. Transfers take place while the chip runs (`chip.run_until_ns`).
 
-    A chip that is reset leaves the bus and comes back; what was under way to it is lost, as on a desk.
+    A chip that is reset leaves the bus and is enumerated again; bytes in transit are lost.
 
-    on_data    called with each packet of bytes from the board; without it they are kept for `take`
-    connected  the board has made itself known, and it has a serial port
+    on_data    called with each packet of bytes from the board; None: they are stored for `take`
+    connected  the board was enumerated and has a serial port
     """
 
     def __init__(self, chip: Chip, dtr: bool = True):
@@ -38,11 +38,11 @@ class UsbHost:
         self.on_data: Callable[[bytes], None] | None = None
         self._arrived = bytearray()
         self._leave()
-        cdc.on_serial_data = self._came
+        cdc.on_serial_data = self._received
         self._acknowledge = self._usb.on_endpoint_write
-        self._hand_over = self._usb.on_endpoint_read
+        self._pass_request = self._usb.on_endpoint_read
         self._usb.on_endpoint_write = self._written
-        self._usb.on_endpoint_read = self._asked
+        self._usb.on_endpoint_read = self._requested
         self._usb.on_reset = self._leave
         if self._usb.read_uint32(MAIN_CTRL) & CONTROLLER_EN:
             self._usb._sie_status &= ~SIE_SUSPENDED
@@ -51,31 +51,31 @@ class UsbHost:
     # -- bytes
 
     def send(self, data: bytes) -> None:
-        """To the board, in order, as fast as it asks for them. Lost if nobody is connected."""
+        """Send bytes to the board as fast as it requests them. Lost if not connected."""
         if self.connected:
-            self._waiting += data
-            self._give()
+            self._queue += data
+            self._answer_request()
 
     def take(self) -> bytes:
-        """What the board has sent since the last `take`."""
+        """Bytes from the board since the last `take`."""
         data = bytes(self._arrived)
         self._arrived.clear()
         return data
 
     @property
     def unsent(self) -> int:
-        """Bytes that the board has not asked for yet."""
-        return len(self._waiting)
+        """Number of bytes that the board has not requested yet."""
+        return len(self._queue)
 
     # -- the cable and the port
 
     def set_dtr(self, dtr: bool) -> None:
-        """A program opens the port (True) or closes it. While it is closed, nobody keeps what the board prints."""
+        """A program opens the port (True) or closes it. While it is closed, the board's output is lost."""
         self._dtr = dtr
-        self._tell_lines()
+        self._send_lines()
 
     def unplug(self) -> None:
-        """Pulls the cable. The board notices that the bus is silent. To plug in again, make another `UsbHost`."""
+        """Unplug the cable; the board detects a suspended bus. To plug in again, make another `UsbHost`."""
         usb = self._usb
         self._leave()
         usb.on_usb_enabled = usb.on_reset_received = usb.on_endpoint_write = usb.on_endpoint_read = None
@@ -84,18 +84,18 @@ class UsbHost:
         usb._sie_status |= SIE_SUSPENDED
         usb._sie_status_updated()
 
-    # -- what the board does
+    # -- events from the board
 
     def _leave(self) -> None:
         """The board is off the bus."""
         self._cdc._on_controller_reset()
-        self._waiting = bytearray()
-        self._wanted: int | None = None
+        self._queue = bytearray()
+        self._requested_size: int | None = None
         self.connected = False
         self._dtr_sent = False
         self._line_busy = False
 
-    def _came(self, data: bytes) -> None:
+    def _received(self, data: bytes) -> None:
         if not self._dtr_sent:
             return
         if self.on_data:
@@ -103,43 +103,43 @@ class UsbHost:
         else:
             self._arrived += data
 
-    def _asked(self, endpoint: int, size: int) -> None:
+    def _requested(self, endpoint: int, size: int) -> None:
         if endpoint == self._cdc._out_endpoint:
-            self._wanted = size
-            self._give()
+            self._requested_size = size
+            self._answer_request()
         else:
-            self._hand_over(endpoint, size)
+            self._pass_request(endpoint, size)
 
-    def _give(self) -> None:
-        if self._wanted is not None and self._waiting:
-            packet = self._waiting[: self._wanted]
-            del self._waiting[: self._wanted]
-            self._wanted = None
+    def _answer_request(self) -> None:
+        if self._requested_size is not None and self._queue:
+            packet = self._queue[: self._requested_size]
+            del self._queue[: self._requested_size]
+            self._requested_size = None
             self._usb.endpoint_read_done(self._cdc._out_endpoint, packet)
 
     def _written(self, endpoint: int, data: bytes) -> None:
         if endpoint == 0 and not data and self._line_busy:
             self._line_busy = False
             self.connected = True
-            self._tell_lines()
+            self._send_lines()
         else:
             self._acknowledge(endpoint, data)
 
     # -- DTR
 
     def _lines(self) -> int:
-        """Asked for whenever the state of the lines is about to be sent."""
+        """The state of DTR and RTS to send; called when it is about to be sent."""
         self._dtr_sent = self._dtr
         self._line_busy = True
         return (CDC_DTR | CDC_RTS) if self._dtr else 0
 
-    def _tell_lines(self) -> None:
+    def _send_lines(self) -> None:
         if self.connected and not self._line_busy and self._dtr_sent != self._dtr:
             self._cdc._cdc_set_control_line_state()
 
 
 class _Cdc(USBCDC):
-    """The emulator's host, which makes the device known; the lines it then sets are those that are wanted."""
+    """The emulator's host, which enumerates the device, with DTR and RTS as given by `lines`."""
 
     def __init__(self, usb: Any, lines: Callable[[], int]):
         super().__init__(usb)

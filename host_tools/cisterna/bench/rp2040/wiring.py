@@ -1,4 +1,4 @@
-"""The world's pins, chips and clock joined to those of the emulated chip."""
+"""Connects the world's pins and clock to those of the emulated chip."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cisterna.bench.world.wiring import (
     DIR,
     DOOR,
     ENN,
+    HOLD,
     KEY_ACK,
     KEY_START,
     KEY_STOP,
@@ -30,12 +31,12 @@ from cisterna.bench.world.wiring import (
 )
 
 OUTPUTS = (STEP, DIR, ENN, LIGHT_RED, LIGHT_YELLOW, LIGHT_GREEN, PIEZO, WATCHDOG)
-INPUTS = (KEY_START, KEY_STOP, KEY_ACK, PCA_NO, PCA_NC, DOOR, SYRINGE, MOTOR_SUPPLY)
+INPUTS = (KEY_START, KEY_STOP, KEY_ACK, PCA_NO, PCA_NC, DOOR, SYRINGE, HOLD, MOTOR_SUPPLY)
 _US_NS = 1000
 
 
 class WorldClock:
-    """The chip's clock is the world's: microseconds, rounded down, and never back."""
+    """Keeps the world's time at the chip's: whole microseconds, rounded down, never backwards."""
 
     def __init__(self, chip: Chip, timeline: Any, after_fire: Callable[[], None]):
         self._clock = chip.clock
@@ -43,14 +44,14 @@ class WorldClock:
         self._after_fire = after_fire
         self._alarm = chip.clock.create_alarm(self._fire)
 
-    def tell(self) -> None:
-        """The world hears what time it is."""
+    def update_world(self) -> None:
+        """Set the world's time to the chip's."""
         now_us = int(self._clock.nanos) // _US_NS
         if now_us > self._timeline.now_us:
             self._timeline.now_us = now_us
 
-    def aim(self) -> None:
-        """The clock calls when the next thing in the world is due."""
+    def schedule(self) -> None:
+        """Set the chip's alarm to the world's next alarm."""
         due_us = min(alarm.due_us for alarm in self._timeline.alarms)
         if due_us == NEVER:
             self._alarm.cancel()
@@ -58,21 +59,21 @@ class WorldClock:
             self._alarm.schedule(max(0.0, due_us * _US_NS - self._clock.nanos))
 
     def _fire(self) -> None:
-        self.tell()
+        self.update_world()
         for alarm in list(self._timeline.alarms):
             if alarm.due_us <= self._timeline.now_us:
                 alarm.fire()
         self._after_fire()
-        self.aim()
+        self.schedule()
 
 
 def join_pins(chip: Chip, world: Any, clock: WorldClock) -> None:
-    """Outputs of the chip move the world; where nobody drives, the resistors do."""
+    """Pass the chip's output levels to the world; a pin that is not driven has its resistor's level."""
     idle = idle_levels()
 
     def listener(pin: int) -> Callable[[GPIOPinState, GPIOPinState], None]:
         def moved(now: GPIOPinState, _before: GPIOPinState) -> None:
-            clock.tell()
+            clock.update_world()
             if now in (GPIOPinState.HIGH, GPIOPinState.LOW):
                 level = int(now == GPIOPinState.HIGH)
                 if pin not in world.outputs:
@@ -80,7 +81,7 @@ def join_pins(chip: Chip, world: Any, clock: WorldClock) -> None:
             else:
                 level = idle[pin]
             world.gpio.drive(pin, level)
-            clock.aim()
+            clock.schedule()
 
         return moved
 
@@ -89,7 +90,7 @@ def join_pins(chip: Chip, world: Any, clock: WorldClock) -> None:
 
 
 def drive_inputs(chip: Chip, world: Any) -> None:
-    """The world's levels at the chip's inputs, now and whenever they change."""
+    """Set the chip's inputs to the world's levels, now and at every change."""
     gpio = chip.mcu.gpio
     for pin in INPUTS:
         gpio[pin].set_input_value(bool(world.gpio.levels[pin]))

@@ -1,6 +1,4 @@
-"""ABP2-class line pressure sensor, -100 .. +100 kPa differential, 24 bit (Honeywell ABP2 data sheet, I2C
-section).
-"""
+"""ABP2-class line pressure sensor, -100 to +100 kPa differential, 24 bit (Honeywell ABP2 data sheet, I2C section)."""
 
 from math import pi, sin
 
@@ -17,15 +15,16 @@ _COUNTS_AT_0_KPA = 0.5 * _FULL
 _COUNTS_PER_KPA = 0.8 * _FULL / 200
 _TEMPERATURE = ((25 + 50) * (_FULL - 1) // 200).to_bytes(3, "big")  # 25 degC
 
-_DRIFT_KPA = 0.1  # zero drift: once a day up and down
+_DRIFT_KPA = 0.1  # amplitude of the zero drift; its period is a day
 _DRIFT_RAD_PER_US = 2 * pi / 86_400_000_000
 
 
 class Abp2(Chip):
-    """Measures on command AA 00 00; the result is that of the instant of the command, there 5 ms later.
+    """Measures on command AA 00 00: the pressure at the instant of the command, readable 5 ms later.
 
-    Noise: `noise_kpa` rms of the line and the sensor, plus always 2 counts either way of its own converter.
-    fault: "ok", "stuck" (frozen to the bit), "noise" (value: extra rms kPa), "offset" (value: kPa).
+    Noise: `noise_kpa` rms of line and sensor, and always +-2 counts of the converter.
+    fault: "ok", "stuck" (the last result), "open" (does not acknowledge), "noise" (value: extra rms kPa),
+    "offset" (value: kPa).
     """
 
     def __init__(self, plant, seed, noise_kpa):
@@ -37,7 +36,7 @@ class Abp2(Chip):
         self.fault = "ok"
         self.fault_kpa = 0.0
         self.answer = bytearray(7)
-        self.before = bytearray(7)
+        self.previous_answer = bytearray(7)
         self.power_up()
 
     def power_up(self):
@@ -47,14 +46,14 @@ class Abp2(Chip):
         self.answer[0] = _POWERED
 
     def set_fault(self, fault, value):
-        """`value` in kPa, or None for 5."""
+        """`value`: kPa; None: 5."""
         self.unplugged = fault == "open"
         self.fault = fault
         self.fault_kpa = 5.0 if value is None else value
 
     def write(self, data):
         if bytes(data) == b"\xaa\x00\x00":
-            self.before[:] = self.answer
+            self.previous_answer[:] = self.answer
             self.ready_us = self.timeline.now_us + _CONVERSION_US
             if self.fault != "stuck":
                 self._convert()
@@ -83,8 +82,8 @@ class Abp2(Chip):
 
     def read_into(self, buf):
         n = len(buf)
-        if self.timeline.now_us < self.ready_us:  # the old result, and the busy bit
-            buf[:] = self.before[:n]
+        if self.timeline.now_us < self.ready_us:  # still converting: the previous result with the busy bit
+            buf[:] = self.previous_answer[:n]
             buf[0] |= _BUSY
         else:
             buf[:] = self.answer[:n]

@@ -22,16 +22,17 @@ _COUNTS_PER_DEG = _COUNTS_PER_REV / 360
 
 
 class As5600(RegisterChip):
-    """12 bits a revolution, a once-a-revolution error of `inl_deg`, and a jitter of one count either way.
+    """12 bits a revolution, an error of `inl_deg` with a period of one revolution, and a jitter of +-1 count.
 
-    fault: "ok", "stuck" (frozen to the bit), "noise" (value: rms degrees), "offset" (value: degrees).
+    fault: "ok", "stuck" (the last count), "open" (does not acknowledge), "noise" (value: rms degrees),
+    "offset" (value: degrees).
     """
 
     def __init__(self, plant, seed, inl_deg):
         RegisterChip.__init__(self)
         self.plant = plant
         self.rng = Rng(seed, ENCODER)
-        self.mounted_at = self.rng.below(_COUNTS_PER_REV)  # nobody glues a magnet on at zero
+        self.mount_offset = self.rng.below(_COUNTS_PER_REV)  # the magnet is glued on at any angle
         self.inl_counts = inl_deg * _COUNTS_PER_DEG
         self.inl_phase = self.rng.uniform() * pi
         self.fault = "ok"
@@ -44,18 +45,18 @@ class As5600(RegisterChip):
         self.count()
 
     def count(self):
-        """The angle now, 0 .. 4095."""
+        """The angle now, 0 to 4095 counts."""
         if self.fault == "stuck":
             return self.last
         plant = self.plant
         plant.advance()
         rotor = plant.drive.rotor
         angle = (
-            self.mounted_at
+            self.mount_offset
             + rotor * _COUNTS_PER_USTEP
             + self.inl_counts * sin(rotor * _RAD_PER_USTEP + self.inl_phase)
             + self.rng.below(3)
-            - 0.5  # -1, 0 or +1 after rounding down with the half that rounds
+            - 0.5  # below(3) - 1 is the jitter, + 0.5 rounds to the nearest
         )
         if self.fault == "noise":
             angle += self.fault_counts * self.rng.gauss()
@@ -65,7 +66,7 @@ class As5600(RegisterChip):
         return self.last
 
     def set_fault(self, fault, value):
-        """`value` in degrees, or None for 20."""
+        """`value`: degrees; None: 20."""
         self.unplugged = fault == "open"
         self.fault = fault
         self.fault_counts = (20.0 if value is None else value) * _COUNTS_PER_DEG
@@ -76,7 +77,7 @@ class As5600(RegisterChip):
 
     def read_at(self, register, width, buf):
         if register in (_RAW_ANGLE, _ANGLE):
-            # These two pairs do not count up past their low byte: the pointer goes back to the high one.
+            # The pointer does not leave these two register pairs: from the low byte it returns to the high byte.
             angle = self.count()
             for i in range(len(buf)):
                 buf[i] = angle & 0xFF if i & 1 else angle >> 8

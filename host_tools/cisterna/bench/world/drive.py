@@ -3,7 +3,8 @@
     step pulses -> rotor (TMC2209, 3200 usteps/rev) -> screw (0.8 mm lead, pitch error) -> nut (backlash)
                 -> plunger (stick-slip) -> volume (bore)
 
-The screw locks itself: only the rotor moves it, never the pressure in the syringe.
+The screw locks itself: only the rotor moves it, never the pressure in the syringe. Against more than STALL_N the rotor
+does not turn.
 """
 
 from math import pi, sin
@@ -13,18 +14,20 @@ from .settings import SYRINGES
 
 _UM_PER_USTEP = 0.25  # 800 um lead / 3200
 _RAD_PER_USTEP = 2 * pi / 3200
-_ELECTRICAL_TURN = 64  # usteps after which the coil currents repeat: four full steps
+_STALL_N = 90.0  # push of the nut at which the motor stalls; an assumption for this motor and screw, not a measurement
+_FRICTION_N = 10.0  # of the stopper in the barrel; an assumption as well
+_ELECTRICAL_TURN = 64  # usteps of one electrical period: four full steps
 
 
 class Drive:
-    """rotor      usteps since the start, what the encoder on the screw sees
-    reservoir_ul  what the syringe holds; the plunger is at its end stop at 0
+    """rotor      angle in usteps since the start; the encoder measures it
+    reservoir_ul  volume left in the syringe; at 0 the plunger is at its end stop
     """
 
     def __init__(self, pump, seed):
         rng = Rng(seed, PITCH)
-        bore_mm = SYRINGES[pump["syringe"]][1] * (1 + pump["bore_error_percent"] / 100)
-        self.ul_per_um = pi / 4 * bore_mm * bore_mm / 1000
+        self.bore_error_percent = pump["bore_error_percent"]
+        self.set_bore(pump["syringe"])
         self.pitch_um = pump["pitch_error_um"]
         self.pitch_phase = rng.uniform() * pi
         self.half_lash_um = pump["backlash_um"] / 2
@@ -36,16 +39,24 @@ class Drive:
         self.enabled = False  # ENN low
         self.counter_lost = False  # the driver's microstep counter was cleared while the coils were dead
         self.stalled = False
+        self.gripped = True  # False: the gripper is open, and the plunger does not follow the screw
         self.creep_percent = 0.0
         self.creep_carry = 0.0
-        self.nut_um = self._screw_um() + self.half_lash_um  # the whole lash is still to be taken up
+        self.nut_um = self._screw_um() + self.half_lash_um  # the whole backlash still has to be taken up
         self.plunger_um = self.nut_um
 
-    def turn(self, pulses):
-        """Takes `pulses` step pulses (negative: backwards). Returns the uL that the plunger displaced
-        forwards.
+    def set_bore(self, size):
+        """The syringe in the holder is of this size, a key of SYRINGES."""
+        bore_mm = SYRINGES[size][1] * (1 + self.bore_error_percent / 100)
+        self.ul_per_um = pi / 4 * bore_mm * bore_mm / 1000
+        self.stall_kpa = (_STALL_N - _FRICTION_N) / (pi / 4 * bore_mm * bore_mm) * 1000
+
+    def turn(self, pulses, kpa=0.0):
+        """Take `pulses` step pulses (negative: backwards) against `kpa` in the syringe.
+
+        Returns the displaced uL, forwards positive.
         """
-        if self.stalled or not (self.powered and self.enabled):
+        if self.stalled or (pulses > 0 and kpa > self.stall_kpa) or not (self.powered and self.enabled):
             return 0.0
         if self.creep_percent:
             extra = self.creep_carry + pulses * self.creep_percent / 100
@@ -54,12 +65,15 @@ class Drive:
             pulses += whole
         return self._move(pulses)
 
-    def set_coils(self, powered, enabled):
-        """Motor supply and enable pin as they now are. Returns the uL that a snap of the rotor displaced.
+    def steps_to_stall(self, kpa, ul_per_kpa):
+        """Steps at which the motor stalls in a closed line at `kpa`, at least 1; the backlash aside."""
+        return max(1, int((self.stall_kpa - kpa) * ul_per_kpa / (_UM_PER_USTEP * self.ul_per_um)) + 1)
 
-        Losing the supply clears the driver's microstep counter; energised again, the coils pull the rotor to
-        the nearest place that counter zero fits, up to two full steps away. The enable pin alone clears
-        nothing.
+    def set_coils(self, powered, enabled):
+        """Set the motor supply and the enable pin. Returns the uL displaced by a snap of the rotor.
+
+        Loss of the supply clears the driver's microstep counter. When the coils are energised again, they pull the
+        rotor to the nearest position of counter 0, up to two full steps away. The enable pin alone clears nothing.
         """
         if self.powered and not powered:
             self.counter_lost = True
@@ -72,20 +86,34 @@ class Drive:
         return self._move(-past if past < _ELECTRICAL_TURN // 2 else _ELECTRICAL_TURN - past)
 
     def refill(self, ul):
-        """A new syringe: in contact with the nut, the nut on the screw's forward flank."""
+        """A new syringe of `ul`: plunger on the nut, nut on the screw's forward flank (no backlash to take up)."""
         self.nut_um = self._screw_um() - self.half_lash_um
         self.plunger_um = self.nut_um
         self.reservoir_ul = ul
+
+    def grip(self, gripped):
+        """Close or open the gripper. It takes the plunger where that stands, with the whole backlash to take up."""
+        self.gripped = gripped
+        self.nut_um = self._screw_um() + self.half_lash_um
+        self.plunger_um = self.nut_um
+
+    def flow_freely(self, ul):
+        """The fluid takes the plunger along by `ul`, if the syringe holds as much. Returns the displaced uL."""
+        ul = min(ul, self.reservoir_ul)
+        self.reservoir_ul -= ul
+        return ul
 
     def _screw_um(self):
         rotor = self.rotor
         return rotor * _UM_PER_USTEP + self.pitch_um * sin(rotor * _RAD_PER_USTEP + self.pitch_phase)
 
     def _move(self, usteps):
-        """Turns the rotor and drags nut and plunger along. Returns displaced uL."""
+        """Turn the rotor by `usteps`; nut and plunger follow. Returns the displaced uL."""
         before_um = self.plunger_um
         ul_per_um = self.ul_per_um
         self.rotor += usteps
+        if not self.gripped:
+            return 0.0
         screw_um = self._screw_um()
         nut_um = self.nut_um
         if screw_um - self.half_lash_um > nut_um:
@@ -98,7 +126,7 @@ class Drive:
         slips = int((nut_um - before_um) / slip_um) if slip_um else 0
         plunger_um = before_um + slips * slip_um if slip_um else nut_um
         ul = (plunger_um - before_um) * ul_per_um
-        if ul > self.reservoir_ul:  # end stop: the plunger stays there, and the rotor loses what it cannot turn
+        if ul > self.reservoir_ul:  # end stop: the plunger stops, and the rotor loses the remaining steps
             ul = self.reservoir_ul
             plunger_um = before_um + ul / ul_per_um
             self.rotor -= max(0, int((nut_um - plunger_um) / _UM_PER_USTEP))

@@ -1,5 +1,6 @@
-"""The NOR flash from the vault's region on: 64 KiB of vault, then 1 MiB of log, in sectors of 4096 bytes. Erasing sets
-bits, programming only clears them.
+"""The NOR flash from the vault's region on: 64 KiB of vault, then 1 MiB of log, in sectors of 4096 bytes.
+
+Erasing sets bits; programming only clears them.
 """
 
 SECTOR = 4096
@@ -8,15 +9,15 @@ _BLANK = b"\xff" * SECTOR
 
 
 class NorFlash:
-    """Sectors that were never written take no memory. `fuse` may cut the supply inside a write."""
+    """Sectors that were never written take no memory. `planned_cut` (`PlannedPowerCut`) may end a write early."""
 
-    def __init__(self, fuse):
-        self.fuse = fuse
+    def __init__(self, planned_cut):
+        self.planned_cut = planned_cut
         self.sectors = [None] * SECTORS
         self.erases = [0] * SECTORS
 
     def load(self, address, data):
-        """Puts `data` in from byte `address` on, whatever was there: before the pump has power, and no write of it."""
+        """Set the bytes from `address` on to `data`, before power-up. Not a write of the pump: no cut, no erase."""
         done = 0
         while done < len(data):
             sector, at = divmod(address + done, SECTOR)
@@ -29,12 +30,12 @@ class NorFlash:
             done += len(part)
 
     def erase(self, sector):
-        """Sets all bits of `sector`."""
+        """Set all bits of `sector`."""
         self.sectors[sector] = None
         self.erases[sector] += 1
 
     def read(self, address, buf):
-        """Fills `buf` from byte `address` on."""
+        """Fill `buf` from byte `address` on."""
         done = 0
         n = len(buf)
         while done < n:
@@ -48,11 +49,11 @@ class NorFlash:
             done += run
 
     def program(self, address, data):
-        """Clears those bits from byte `address` on that are 0 in `data`."""
+        """From byte `address` on, clear the bits that are 0 in `data`."""
         n = len(data)
-        fuse = self.fuse
-        if fuse.writes_left:
-            n = fuse.allow(n)
+        planned_cut = self.planned_cut
+        if planned_cut.writes_left:
+            n = planned_cut.bytes_stored(n)
         done = 0
         while done < n:
             sector, at = divmod(address + done, SECTOR)
@@ -63,5 +64,5 @@ class NorFlash:
             for i in range(run):
                 memory[at + i] &= data[done + i]
             done += run
-        if fuse.blown:
-            fuse.blow()
+        if planned_cut.cut_now:
+            planned_cut.cut()

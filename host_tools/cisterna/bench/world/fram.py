@@ -1,5 +1,6 @@
-"""MB85RC256V ferroelectric memory, 32 768 bytes (Fujitsu data sheet DS501-00017). A byte is kept once it is
-clocked in.
+"""MB85RC256V ferroelectric memory, 32 768 bytes (Fujitsu data sheet DS501-00017).
+
+A byte is stored as soon as it is clocked in.
 """
 
 from .i2c import Chip
@@ -9,13 +10,13 @@ _LAST = SIZE - 1
 
 
 class Fram(Chip):
-    """Two address bytes, of which the top bit is ignored; reads and writes run on over the end to address 0.
+    """Two address bytes, the top bit ignored; reads and writes wrap from the last address to 0.
 
-    `fuse` is the world's: it may let the supply fail between two bytes of a write.
+    `planned_cut` (`PlannedPowerCut`) may cut the supply between two bytes of a write.
     """
 
-    def __init__(self, fuse):
-        self.fuse = fuse
+    def __init__(self, planned_cut):
+        self.planned_cut = planned_cut
         self.memory = bytearray(SIZE)
         self.pointer = 0
 
@@ -35,9 +36,9 @@ class Fram(Chip):
     def write_at(self, register, width, data):
         start = register & _LAST
         n = len(data)
-        fuse = self.fuse
-        if fuse.writes_left:
-            n = fuse.allow(n)
+        planned_cut = self.planned_cut
+        if planned_cut.writes_left:
+            n = planned_cut.bytes_stored(n)
             data = data[:n]
         end = start + n
         if end <= SIZE:
@@ -46,8 +47,8 @@ class Fram(Chip):
             for i in range(n):
                 self.memory[(start + i) & _LAST] = data[i]
         self.pointer = end & _LAST
-        if fuse.blown:
-            fuse.blow()
+        if planned_cut.cut_now:
+            planned_cut.cut()
 
     def read_at(self, register, width, buf):
         start = register & _LAST

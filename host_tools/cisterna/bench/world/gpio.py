@@ -1,13 +1,13 @@
-"""The pins between CPU and board: levels, and who wants to know when one changes."""
+"""The pins between CPU and board: levels, and callbacks for changes."""
 
 from .wiring import PIN_COUNT, idle_levels
 
 
 class Gpio:
-    """levels[pin] is 0 or 1. Inputs are set by the world, outputs by the CPU.
+    """levels[pin] is 0 or 1. The world sets inputs, the CPU sets outputs.
 
-    on_input   called with (pin, level) after the world changed an input: the CPU's edge interrupts
-    on_output  on_output[pin], if any, is called with the level after the CPU changed that output
+    on_input        called with (pin, level) after the world changed an input: the CPU's edge interrupts
+    on_output[pin]  None, or called with the level after the CPU changed that output
     """
 
     def __init__(self):
@@ -31,7 +31,7 @@ class Gpio:
                 hook(level)
 
     def release_outputs(self, pins):
-        """The CPU is in reset: each of `pins` falls back to what its resistor says."""
+        """The CPU is in reset: each of `pins` takes the level of its resistor."""
         idle = idle_levels()
         for pin in pins:
             self.drive(pin, idle[pin])

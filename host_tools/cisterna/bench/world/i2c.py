@@ -1,20 +1,18 @@
-"""An I2C bus at the level of whole transactions, and what all its chips share."""
+"""An I2C bus at the level of whole transactions, and the base classes of its chips."""
 
-EIO = 5  # what MicroPython's rp2 port raises when nobody acknowledges
+EIO = 5  # MicroPython's rp2 port raises OSError(EIO) when no chip acknowledges
 
 
 class Chip:
-    """One device on the bus. Subclasses say what a write and a read do.
+    """One device on the bus; subclasses implement `write` and `read_into`.
 
-    `unplugged` makes it not acknowledge: a broken wire.
+    unplugged  True: it does not acknowledge (a broken wire)
     """
 
     unplugged = False
 
     def write(self, data):
-        """A write transaction: `data` is all bytes from START to STOP (or repeated START), without the
-        address.
-        """
+        """A write transaction: `data` is all bytes from START to STOP (or repeated START) but the address."""
         raise NotImplementedError
 
     def read_into(self, buf):
@@ -22,20 +20,20 @@ class Chip:
         raise NotImplementedError
 
     def write_at(self, register, width, data):
-        """A write of `data` at `register` of `width` address bytes."""
+        """Write `data` at `register`, an address of `width` bytes."""
         self.write(register.to_bytes(width, "big") + bytes(data))
 
     def read_at(self, register, width, buf):
-        """Sets the address by a write, then reads after a repeated START."""
+        """Set the address `register` (`width` bytes) by a write, then fill `buf` after a repeated START."""
         self.write(register.to_bytes(width, "big"))
         self.read_into(buf)
 
     def power_up(self):
-        """The chip's supply has come back: volatile state is at its reset value."""
+        """The chip's supply has returned: set volatile state to its reset value."""
 
 
 class RegisterChip(Chip):
-    """A chip of byte registers behind an address pointer that counts up by itself."""
+    """A chip of byte registers with an address pointer that counts up after each byte."""
 
     def __init__(self):
         self.pointer = 0

@@ -1,17 +1,16 @@
-"""What ends the firmware at once, in the middle of anything.
+"""Exceptions that end the firmware at any instant: reset, power cut, watchdog reset.
 
-Not children of Exception: the firmware's own handlers must never see them, as a real CPU never sees its own
-end.
+They derive from BaseException, so that no `except Exception` of the firmware catches them.
 """
 
 
 class CpuReset(BaseException):
-    """The CPU starts anew: `machine.reset()`, or one of the two below."""
+    """The CPU restarts: `machine.reset()`, or one of the two subclasses."""
 
 
 class PowerCut(CpuReset):
-    """Supply gone. Raised out of the hardware access or the wait that was going on."""
+    """The supply failed. Raised from the current hardware access or wait."""
 
 
-class WatchdogBite(CpuReset):
-    """The internal watchdog was not fed in time."""
+class WatchdogReset(CpuReset):
+    """The internal watchdog timed out."""

@@ -1,18 +1,16 @@
-"""RV-3028-C7 real-time clock with backup battery: the 32-bit UNIX time counter (Micro Crystal application
-manual).
-"""
+"""RV-3028-C7 real-time clock with backup battery: the 32-bit UNIX time counter (Micro Crystal application manual)."""
 
 from .i2c import RegisterChip
 
 _STATUS = 0x0E
-_PORF = 0x01  # power-on reset flag: the time is not to be believed
+_PORF = 0x01  # power-on reset flag: the time is invalid
 _UNIX_TIME = 0x1B  # .. 0x1E, low byte first
 _ID = 0x28
 _SECOND_US = 1_000_000
 
 
 class Rv3028(RegisterChip):
-    """Runs on its battery while the pump is off. The calendar registers 0x00-0x06 are plain memory here."""
+    """Runs on its battery while the pump is off. The calendar registers 0x00 to 0x06 are plain memory."""
 
     def __init__(self, timeline, unix_s):
         RegisterChip.__init__(self)
@@ -30,7 +28,7 @@ class Rv3028(RegisterChip):
         return (self.set_to_s + (self.timeline.now_us - self.set_at_us) // _SECOND_US) & 0xFFFFFFFF
 
     def lose_battery(self):
-        """Battery flat while the pump was off: the counter is back at 0 and says so."""
+        """The battery went flat while the pump was off: the counter is 0 and PORF is set."""
         self.set_unix_s(0)
         self.memory[_STATUS] |= _PORF
 

@@ -1,27 +1,27 @@
-"""The wire between host and pump: bytes take the time that the baud rate says, and a full buffer loses
-them.
-"""
+"""The wire between host and pump: bytes take their time at the baud rate; a full receive buffer loses bytes."""
 
 from .timeline import NEVER
 
-_CHUNK = 16  # bytes that arrive between two interrupts: half of the receive FIFO
+_CHUNK = 16  # bytes per receive interrupt: half of the receive FIFO
 _TX_FIFO = 32
 
 
 class SerialWire:
     """An alarm of the timeline.
 
-    to_pump    what the host has sent and the pump's UART has not received
-    lines      (time in us at which the end of it arrived, line) that the host has not taken
-    on_rx      called when bytes were received: (line is idle now)
+    to_pump    bytes that the host has sent and the pump's UART has not received
+    received   bytes that the firmware has not read
+    lost       bytes lost because the receive buffer was full
+    lines      lines from the pump that the host has not taken: (arrival of the line's end, us; line)
+    on_rx      called when bytes were received, with True if the wire is idle now
     on_tx      called when the transmit buffer has run empty
-    on_line    called with the time at which a line that the pump is sending will have arrived
+    on_line    called when the pump begins to send a line's end, with its arrival, us
     """
 
     def __init__(self, timeline):
         self.timeline = timeline
         self.to_pump = bytearray()
-        self.part = bytearray()  # of a line that the pump has begun
+        self.partial_line = bytearray()  # of the line that the pump is sending
         self.lines = []
         self.on_line = None
         self.rx_due_us = NEVER
@@ -34,41 +34,41 @@ class SerialWire:
         self.tx_size = tx_size
         self.opened = True
         if self.to_pump:
-            self._aim_rx()
+            self._schedule_rx()
 
     def close(self):
-        """The CPU is in reset: what is in its buffers, or half sent, is gone."""
+        """The CPU is in reset: bytes in its buffers and lines in transit are lost."""
         self.opened = False
         self.byte_ns = 86_805
         self.rx_size = self.tx_size = 0
         self.received = bytearray()
         self.lost = 0
-        self.sent_us = 0  # when the last byte will have left
+        self.sent_us = 0  # time at which the last byte has left
         self.on_rx = self.on_tx = None
         self.tx_due_us = NEVER
-        self.part = bytearray()
+        self.partial_line = bytearray()
         now_us = self.timeline.now_us
         self.lines = [line for line in self.lines if line[0] <= now_us]
-        self._aim()
+        self._schedule()
 
     def send(self, data):
-        """The host sends `data`, from now on."""
+        """The host begins to send `data` now."""
         self.to_pump.extend(data)
         if self.rx_due_us == NEVER:
-            self._aim_rx()
+            self._schedule_rx()
 
     def take(self, n):
-        """The pump takes up to `n` of the bytes it has received."""
+        """The firmware reads up to `n` of the received bytes."""
         data = self.received[:n]
         self.received = self.received[n:]
         return data
 
     def room(self):
-        """Bytes that the transmit buffer takes now."""
-        return self.tx_size + _TX_FIFO - self._unsent()
+        """Free bytes in the transmit buffer and FIFO."""
+        return max(0, self.tx_size + _TX_FIFO - self._unsent())  # times are rounded up, so one more may seem unsent
 
     def transmit(self, data):
-        """The pump sends `data`; there must be room."""
+        """The pump sends `data`, at most `room()` bytes."""
         start_us = max(self.sent_us, self.timeline.now_us)
         byte_ns = self.byte_ns
         begin = 0
@@ -78,16 +78,16 @@ class SerialWire:
             if end < 0:
                 break
             arrives_us = start_us + ((end + 1) * byte_ns + 999) // 1000
-            self.lines.append((arrives_us, bytes(self.part + data[begin : end + 1])))
-            self.part = bytearray()
+            self.lines.append((arrives_us, bytes(self.partial_line + data[begin : end + 1])))
+            self.partial_line = bytearray()
             begin = end + 1
             if self.on_line:
                 self.on_line(arrives_us)
-        self.part.extend(data[begin:])
+        self.partial_line.extend(data[begin:])
         self.sent_us = start_us + (len(data) * byte_ns + 999) // 1000
         if self.on_tx:
             self.tx_due_us = self.sent_us
-            self._aim()
+            self._schedule()
 
     def fire(self):
         now_us = self.timeline.now_us
@@ -97,7 +97,7 @@ class SerialWire:
             self.tx_due_us = NEVER
             if self.on_tx:
                 self.on_tx()
-        self._aim()
+        self._schedule()
 
     def _receive(self):
         chunk = self.to_pump[:_CHUNK]
@@ -106,9 +106,9 @@ class SerialWire:
         if idle:
             self.rx_due_us = NEVER
         else:
-            self._aim_rx()
+            self._schedule_rx()
         if not self.opened:
-            return  # nobody listens
+            return
         room = self.rx_size - len(self.received)
         self.lost += max(0, len(chunk) - room)
         self.received.extend(chunk[:room])
@@ -119,10 +119,10 @@ class SerialWire:
         left_us = self.sent_us - self.timeline.now_us
         return left_us * 1000 // self.byte_ns if left_us > 0 else 0
 
-    def _aim_rx(self):
+    def _schedule_rx(self):
         n = min(_CHUNK, len(self.to_pump))
         self.rx_due_us = self.timeline.now_us + (n * self.byte_ns + 999) // 1000
-        self._aim()
+        self._schedule()
 
-    def _aim(self):
+    def _schedule(self):
         self.due_us = min(self.rx_due_us, self.tx_due_us)

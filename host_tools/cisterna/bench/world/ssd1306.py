@@ -1,6 +1,4 @@
-"""SSD1306 128x64 display controller: its picture memory, which the bench may read (Solomon Systech data
-sheet rev 1.1).
-"""
+"""SSD1306 128x64 display controller: picture memory, readable by the bench (Solomon Systech data sheet rev 1.1)."""
 
 from .i2c import Chip
 
@@ -8,7 +6,7 @@ _COLUMNS = 128
 _PAGES = 8
 _HORIZONTAL, _VERTICAL, _PAGE = 0, 1, 2
 
-# Argument bytes of the commands that have any.
+# Command -> number of argument bytes, where it is not 0.
 _ARGUMENTS = {
     0x20: 1, 0x21: 2, 0x22: 2, 0x26: 6, 0x27: 6, 0x29: 5, 0x2A: 5, 0x81: 1, 0x8D: 1, 0xA3: 2,
     0xA8: 1, 0xD3: 1, 0xD5: 1, 0xD9: 1, 0xDA: 1, 0xDB: 1,
@@ -16,7 +14,7 @@ _ARGUMENTS = {
 
 
 class Ssd1306(Chip):
-    """`ram`: 8 pages of 128 columns, bit 0 of a byte on top. `on`: the picture is lit."""
+    """`ram`: 8 pages of 128 columns, bit 0 of a byte on top. `on`: the display is on."""
 
     def __init__(self):
         self.ram = bytearray(_COLUMNS * _PAGES)
@@ -32,7 +30,7 @@ class Ssd1306(Chip):
         self.page = self.first_page = 0
         self.last_page = _PAGES - 1
         self.command = bytearray(7)  # the command being received, and its arguments
-        self.have = 0
+        self.received = 0  # bytes in `command`
 
     def write(self, data):
         i = 0
@@ -58,7 +56,7 @@ class Ssd1306(Chip):
 
     def _picture(self, data):
         n = len(data)
-        if self.mode != _VERTICAL and self.column + n <= self.last_column + 1:  # a run inside one page
+        if self.mode != _VERTICAL and self.column + n <= self.last_column + 1:  # all bytes lie in one page
             at = self.page * _COLUMNS + self.column
             self.ram[at : at + n] = data
             self.column += n
@@ -84,13 +82,13 @@ class Ssd1306(Chip):
 
     def _take(self, byte):
         command = self.command
-        command[self.have] = byte
-        self.have += 1
-        if self.have == 1 + _ARGUMENTS.get(command[0], 0):
-            self.have = 0
-            self._obey(command[0], command[1], command[2])
+        command[self.received] = byte
+        self.received += 1
+        if self.received == 1 + _ARGUMENTS.get(command[0], 0):
+            self.received = 0
+            self._execute(command[0], command[1], command[2])
 
-    def _obey(self, code, a, b):
+    def _execute(self, code, a, b):
         if code <= 0x0F:
             self.column = (self.column & 0xF0) | code
         elif code <= 0x1F:

@@ -1,6 +1,4 @@
-"""Pressure at the catheter tip: the patient, what is raised or lowered, and the body's movement. Piecewise
-linear.
-"""
+"""Pressure at the catheter tip, piecewise linear: patient, height or back pressure, and body movement."""
 
 from .rng import MOVEMENT, Rng
 from .timeline import NEVER
@@ -9,32 +7,31 @@ _S = 1_000_000
 
 
 class Ramp:
-    """A value that goes linearly from one level to the next and then stays."""
+    """A pressure that changes linearly to a new value and then stays."""
 
     def __init__(self):
         self.start_us = self.end_us = 0
         self.start_kpa = self.end_kpa = 0.0
 
-    def go(self, now_us, kpa, over_us):
-        """From the value now to `kpa`, reached after `over_us`."""
+    def start(self, now_us, kpa, over_us):
+        """Change from the present value to `kpa`, reached after `over_us`."""
         self.start_kpa = self.at(now_us)
         self.end_kpa = kpa
         self.start_us = now_us
         self.end_us = now_us + over_us
 
     def at(self, t_us):
-        """kPa at `t_us`, not before the ramp's start."""
+        """kPa at `t_us`, which is not before the ramp's start."""
         if t_us >= self.end_us:
             return self.end_kpa
-        way = (t_us - self.start_us) / (self.end_us - self.start_us)
-        return self.start_kpa + (self.end_kpa - self.start_kpa) * way
+        fraction = (t_us - self.start_us) / (self.end_us - self.start_us)
+        return self.start_kpa + (self.end_kpa - self.start_kpa) * fraction
 
 
 class Tip:
-    """kPa at the end of the line. Open air (0) until `connected`.
+    """kPa at the end of the line. Open air (0 kPa) until `connected`.
 
-    `knot_us` is the next instant at which the slope changes; whoever integrates stops there and calls
-    `pass_knot`.
+    knot_us  the next time at which the slope changes; the plant integrates up to it, then calls `pass_knot`
     """
 
     def __init__(self, pump, seed):
@@ -44,12 +41,12 @@ class Tip:
         self.connected = False
         self.raised = Ramp()
         self.movement = Ramp()
-        self.next_move_us = self._wait_us() if self.amplitude_kpa else NEVER
-        self.knot_us = self.next_move_us
-        self._rest(0)
+        self.next_movement_us = self._interval_us() if self.amplitude_kpa else NEVER
+        self.knot_us = self.next_movement_us
+        self._cache_resting(0)
 
     def at(self, t_us):
-        """kPa at `t_us`, which lies between the last knot and the next."""
+        """kPa at `t_us`, which lies between the previous knot and the next."""
         if not self.connected:
             return 0.0
         if self.resting:
@@ -57,24 +54,24 @@ class Tip:
         return self.patient_kpa + self.raised.at(t_us) + self.movement.at(t_us)
 
     def raise_by(self, now_us, kpa, over_us):
-        """Height or patient pressure becomes `kpa` above `tip_kpa`, linearly over `over_us`."""
-        self.raised.go(now_us, kpa, over_us)
+        """Height or back pressure becomes `kpa` above `tip_kpa`, linearly over `over_us`."""
+        self.raised.start(now_us, kpa, over_us)
         self._find_knot(now_us)
 
     def pass_knot(self):
         """Time has reached `knot_us`."""
         now_us = self.knot_us
-        if now_us == self.next_move_us:
+        if now_us == self.next_movement_us:
             rng = self.rng
-            self.movement.go(now_us, self.amplitude_kpa * rng.uniform(), 5 * _S + rng.below(55_000_001))
-            self.next_move_us = now_us + self._wait_us()
+            self.movement.start(now_us, self.amplitude_kpa * rng.uniform(), 5 * _S + rng.below(55_000_001))
+            self.next_movement_us = now_us + self._interval_us()
         self._find_knot(now_us)
 
     def save(self):
-        """All that moving on may change."""
+        """All state that time may change, for `restore`."""
         raised, movement = self.raised, self.movement
         return (
-            self.rng.state, self.next_move_us, self.knot_us, self.resting, self.resting_kpa,
+            self.rng.state, self.next_movement_us, self.knot_us, self.resting, self.resting_kpa,
             raised.start_us, raised.end_us, raised.start_kpa, raised.end_kpa,
             movement.start_us, movement.end_us, movement.start_kpa, movement.end_kpa,
         )  # fmt: skip
@@ -82,23 +79,23 @@ class Tip:
     def restore(self, saved):
         raised, movement = self.raised, self.movement
         (
-            self.rng.state, self.next_move_us, self.knot_us, self.resting, self.resting_kpa,
+            self.rng.state, self.next_movement_us, self.knot_us, self.resting, self.resting_kpa,
             raised.start_us, raised.end_us, raised.start_kpa, raised.end_kpa,
             movement.start_us, movement.end_us, movement.start_kpa, movement.end_kpa,
         ) = saved  # fmt: skip
 
-    def _wait_us(self):
+    def _interval_us(self):
         return 600 * _S + self.rng.below(3000) * _S + self.rng.below(_S)
 
     def _find_knot(self, now_us):
-        knot_us = self.next_move_us
+        knot_us = self.next_movement_us
         for end_us in (self.raised.end_us, self.movement.end_us):
             if now_us < end_us < knot_us:
                 knot_us = end_us
         self.knot_us = knot_us
-        self._rest(now_us)
+        self._cache_resting(now_us)
 
-    def _rest(self, now_us):
-        """Both ramps are over for most of the time: then the pressure is worked out once."""
+    def _cache_resting(self, now_us):
+        """Store the pressure while both ramps have ended, which is most of the time."""
         self.resting = now_us >= self.raised.end_us and now_us >= self.movement.end_us
         self.resting_kpa = self.patient_kpa + self.raised.end_kpa + self.movement.end_kpa

@@ -1,4 +1,4 @@
-"""Which pin and which bus address is what, on this pump's board."""
+"""Pin numbers and I2C addresses of this pump's board."""
 
 STEP = 2
 DIR = 3  # 1: forward, fluid leaves the syringe
@@ -10,17 +10,18 @@ PCA_NO = 12  # normally open contact: 0 while pressed
 PCA_NC = 13  # normally closed contact: 1 while pressed
 DOOR = 14  # 0: closed
 SYRINGE = 15  # 0: gripped
+HOLD = 16  # interlock of a respiratory monitor: 0 holds the boluses
 LIGHT_RED = 18
 LIGHT_YELLOW = 19
 LIGHT_GREEN = 20
 PIEZO = 21
 WATCHDOG = 22  # pulse to the external watchdog
-MOTOR_SUPPLY = 26  # 1: motor power is there
+MOTOR_SUPPLY = 26  # 1: motor power is on
 
 PIN_COUNT = 30
 
-# Level of each pin that nobody drives: resistors and closed contacts.
-_IDLE_HIGH = (ENN, KEY_START, KEY_STOP, KEY_ACK, PCA_NO)
+# Pins that are 1 while nothing drives them (resistors, closed contacts); the others are 0.
+_IDLE_HIGH = (ENN, KEY_START, KEY_STOP, KEY_ACK, PCA_NO, HOLD)
 
 
 def idle_levels():

@@ -1,7 +1,7 @@
-"""`/main.mpy` of a board that modules were deployed to: runs the pump with them in place of the image's own.
+"""`/main.mpy` of a board with deployed modules: runs the pump with them in place of the image's modules.
 
-Written by `cisterna deploy`, which fills in what follows the imports. Nothing else leads to a deployed module, so that
-what the board runs changes with this one file, whole.
+`cisterna deploy` fills in the line after the imports. Only this file leads to the deployed modules, so replacing it
+replaces the whole set.
 """
 
 import builtins
@@ -13,7 +13,7 @@ _import = builtins.__import__
 
 
 def _load(name, *rest):
-    """An import. A deployed module is a file of another name; None stands for one that the firmware no longer has."""
+    """Replaces `__import__`: finds deployed modules under their file names. None: a module that the firmware lost."""
     package, _, own = name.rpartition(".")
     if package and package not in sys.modules:
         _load(package)
@@ -23,12 +23,12 @@ def _load(name, *rest):
         module = sys.modules[name] = _import(MODULES[name])
         if package:
             setattr(sys.modules[package], own, module)
-        module.__path__ = ".frozen/" + name.replace(".", "/")  # if it is a package: the rest of it
+        module.__path__ = ".frozen/" + name.replace(".", "/")  # of a package: its other modules are the image's
     return _import(name, *rest)
 
 
 def use():
-    """From here on imports find the deployed modules, and only those come before the image's own."""
+    """Make imports find the deployed modules before the image's, if they are for this image."""
     sys.path[:] = (".frozen",)
     import build_info
 
@@ -42,7 +42,7 @@ def use():
 
 
 def main():
-    """Runs the pump, as the image's own `main` would."""
+    """Run the pump, as the image's own `main` does."""
     use()
     del sys.modules["main"]
     import main as firmware

@@ -1,4 +1,4 @@
-"""What `cisterna deploy --format` runs on a board, in its raw REPL: a new file system where _boot.py looks for it."""
+"""Makes a new file system where _boot.py expects it. `cisterna deploy --format` runs this in a board's raw REPL."""
 
 import rp2
 import vfs

@@ -1,16 +1,16 @@
-"""What `cisterna deploy` runs on a board, in its raw REPL, to change what is in its file system. Follows report.py."""
+"""Functions that change a board's files. `cisterna deploy` runs this in a board's raw REPL, after report.py."""
 
 import sys
 from binascii import a2b_base64
 
 
 def receive():
-    """Writes files. Each comes as its path, its length, and its bytes in base64, line by line; a path of `.` ends it.
+    """Write files received as lines: path, length, then the bytes in base64; a path of `.` ends the list.
 
-    Prints, for each file, the digest of what then reads back.
+    Prints the digest of each file as it reads back.
     """
     line = sys.stdin.readline
-    if not listed("/deployed"):
+    if not list_folder("/deployed"):
         remove("/deployed")
         os.mkdir("/deployed")
     while True:
@@ -25,11 +25,11 @@ def receive():
 
 
 def remove(path):
-    """A file, a folder with all that is in it, or nothing."""
-    for name in listed(path):
+    """Remove a file or a folder with its contents; the path need not exist."""
+    for name in list_folder(path):
         remove(path + "/" + name)
-    for way in (os.remove, os.rmdir):
+    for delete in (os.remove, os.rmdir):
         try:
-            way(path)
+            delete(path)
         except OSError:
             pass

@@ -1,4 +1,4 @@
-"""What `cisterna deploy` first runs on a board, in its raw REPL: prints what the board is and what it has, as JSON."""
+"""Prints a board's image and files as JSON. `cisterna deploy` runs this first in a board's raw REPL."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from binascii import hexlify
 
 
 def digest(path):
-    """SHA-256 of what reads back; None of what is no file."""
+    """SHA-256 of a file, hex; None if it cannot be read."""
     total = hashlib.sha256()
     buffer = memoryview(bytearray(1024))
     try:
@@ -20,7 +20,7 @@ def digest(path):
     return hexlify(total.digest()).decode()
 
 
-def listed(path):
+def list_folder(path):
     try:
         return os.listdir(path)
     except OSError:
@@ -28,23 +28,23 @@ def listed(path):
 
 
 def report():
-    about = {"machine": sys.implementation._machine, "mpy": sys.implementation._mpy}
-    sys.path[:] = (".frozen",)  # the image's own build_info, not one that lies about
+    found = {"machine": sys.implementation._machine, "mpy": sys.implementation._mpy}
+    sys.path[:] = (".frozen",)  # the image's own build_info, not a copy in the file system
     try:
         import build_info
 
-        about["build"] = build_info.BUILD
-        about["variant"] = build_info.VARIANT
-        about["sources"] = build_info.SOURCES
+        found["build"] = build_info.BUILD
+        found["variant"] = build_info.VARIANT
+        found["sources"] = build_info.SOURCES
     except (ImportError, AttributeError):
         pass
     block, _, _, free = os.statvfs("/")[:4]
-    if block:  # else nothing is mounted
-        about["free"] = block * free
-        about["root"] = os.listdir("/")
-        paths = ["/main.mpy"] + ["/deployed/" + name for name in listed("/deployed")]
-        about["files"] = {path: digest(path) for path in paths}
-    print(json.dumps(about))
+    if block:  # 0: no file system is mounted
+        found["free"] = block * free
+        found["root"] = os.listdir("/")
+        paths = ["/main.mpy"] + ["/deployed/" + name for name in list_folder("/deployed")]
+        found["files"] = {path: digest(path) for path in paths}
+    print(json.dumps(found))
 
 
 report()

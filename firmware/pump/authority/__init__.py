@@ -1,0 +1,1 @@
+"""Whose documents the pump accepts, and who may command it over the link."""

@@ -1,0 +1,1 @@
+"""Units, time, refusals, text checks and work in pieces: what every other room uses."""

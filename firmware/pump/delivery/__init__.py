@@ -1,0 +1,1 @@
+"""Delivery: step schedule, grants of motion, ledger, reservoir, priming, and back-off after an occlusion."""

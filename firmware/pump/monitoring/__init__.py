@@ -1,0 +1,1 @@
+"""Monitoring: checks of sensors, line, motion and reservoir, and the alarms."""

@@ -1,0 +1,1 @@
+"""Keys, pendant, display, and the question that a press of START answers."""

@@ -1,0 +1,13 @@
+"""`micropython` in Python: what the firmware uses of it."""
+
+
+def const(value):
+    return value
+
+
+def alloc_emergency_exception_buf(size):
+    """Python needs none."""
+
+
+def schedule(function, argument):
+    raise NotImplementedError("the firmware schedules nothing")

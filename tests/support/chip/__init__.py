@@ -1,0 +1,1 @@
+"""The emulated RP2040: its images, its prompt, its traces, and the heap proof."""

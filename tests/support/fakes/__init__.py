@@ -1,0 +1,1 @@
+"""Fakes of the chip's own modules, for the drivers in CPython."""

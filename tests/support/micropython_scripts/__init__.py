@@ -1,0 +1,1 @@
+"""Scripts that a test runs in a MicroPython process of its own."""

@@ -1,0 +1,1 @@
+"""Helpers that run in MicroPython as well as in CPython."""

@@ -1,0 +1,1 @@
+"""Pumps on the simulated board, and the clinics, files and scenarios that they are given."""
