@@ -157,23 +157,13 @@ class Therapy(RuleBasedStateMachine):
         self.rig.run(1_000)
         self.rig.key("start")
 
-    def _order(self, ug, over_s):
-        """Orders a bolus; one that is refused leaves another waiting. True when it waits for the start key."""
-        waiting_ng = self.checker.ordered_ng
-        self.checker.ordered_ng = ug * 1000
-        waits = self.rig.order(ug, over_s) is None
-        if not waits:
-            self.checker.ordered_ng = waiting_ng
-        return waits
-
     @rule(ug=ORDERS_UG, over_s=ORDERS_S)
     def order(self, ug, over_s):
-        self._order(ug, over_s)
+        self.rig.order(ug, over_s)
 
     @rule(ug=ORDERS_UG, over_s=ORDERS_S)
     def clinician_bolus(self, ug, over_s):
-        if self._order(ug, over_s):
-            self.rig.key("start")
+        self.rig.clinician_bolus(ug, over_s)
 
     @precondition(infusing)
     @rule()

@@ -7,6 +7,7 @@ steps.
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from math import exp
 
 TICKS_PERIOD = 1 << 30
 USTEPS_PER_REV = 3200
@@ -134,23 +135,56 @@ class Encoder:
 
 
 class Pressure:
-    """A line at constant pressure, with the two counts of noise that any converter has."""
+    """A line of one compliance and one resistance, with the two counts of noise that any converter has.
 
-    KPA_PER_COUNT = 200_000 / (0.8 * (1 << 24))
+    pa            pressure at the end of the line, Pa
+    nl_per_ustep  what a step pumps
+    is_open       False: a clamp is closed, and the line stores what is pumped
+    is_joined     to the catheter, which has four fifths of the resistance
+    """
+
+    NL_PER_KPA = 9_000
+    PA_PER_NL_PER_S = 650 * 3600 / 1e6  # of 0.65 kPa per mL/h
+    SHARE_OF_LINE = 0.2
 
     def __init__(self, plant, pa=0):
         self.plant = plant
         self.pa = pa
+        self.nl_per_ustep = 0.0
+        self.is_open, self.is_joined = True, False
         self.status = 0x40
         self.raw = 0
+        self._above_pa = 0.0  # of the line above its end
+        self._seen_us = self._seen_usteps = 0
 
     def trigger(self):
         pass
 
     def read_pa(self):
         self.plant.pressure_reads += 1
-        self.raw = (1 << 23) + self.pa * 67 + (-2, 1, 0, 2, -1)[self.plant.pressure_reads % 5]
-        return self.pa
+        self._follow()
+        pa = self.pa + round(self._above_pa)
+        self.raw = (1 << 23) + pa * 67 + (-2, 1, 0, 2, -1)[self.plant.pressure_reads % 5]
+        return pa
+
+    def take_off(self):
+        """Takes the line off the catheter, into the air."""
+        self.is_joined = False
+        self._above_pa = 0.0
+
+    def _follow(self):
+        """The pressure now, if the plunger moved evenly since the last look."""
+        plant = self.plant
+        position = plant.position()
+        seconds, nl = (plant.now_us - self._seen_us) / 1e6, (position - self._seen_usteps) * self.nl_per_ustep
+        self._seen_us, self._seen_usteps = plant.now_us, position
+        if seconds == 0 or not self.is_open:
+            self._above_pa += nl * 1000 / self.NL_PER_KPA
+            return
+        resistance = self.PA_PER_NL_PER_S * (1 if self.is_joined else self.SHARE_OF_LINE)
+        tau_s = resistance * self.NL_PER_KPA / 1000
+        of_flow_pa = resistance * nl / seconds
+        self._above_pa = of_flow_pa + (self._above_pa - of_flow_pa) * exp(-seconds / tau_s)
 
 
 class Fram:

@@ -36,6 +36,7 @@ PEOPLE = (("prescriber", "prescriber"), ("second", "second"), ("clinician", "cli
 ACCOUNTS = {"basal": BASAL, "pca": PCA, "clinician": CLINICIAN}
 KEYS = {"start": START, "stop": STOP, "ack": ACK}
 NO_TIME = records.NO_TIME
+SETTLED_MS = 30_000  # after priming, several times the time constant of the line in the air
 
 
 @dataclass
@@ -119,6 +120,7 @@ class TherapyRig:
         self.tape = RecordTape(self.plant)
         self.syringe, self.fill_ul = syringe, fill_ul
         self.sequence = 0
+        self.orders_ng = {}  # pump's ms of a clinician's order -> its mass
         provisioning.write(self.plant.fram, _BLOCK)
         self.plant.vault_flash.cells[: len(_VAULT)] = _VAULT
         self.after_wake = lambda: None
@@ -194,6 +196,7 @@ class TherapyRig:
 
     def _sample(self):
         plant, monitors = self.plant, self.pump.monitors
+        plant.pressure.nl_per_ustep = self.pump.therapy.ledger.pl_step / 1000
         monitors.sample_encoder(plant.encoder.read())
         monitors.sample_pressure(plant.pressure.read_pa(), plant.pressure.raw, plant.pressure.status)
 
@@ -273,7 +276,7 @@ class TherapyRig:
         return None
 
     def prescribe(self, rx):
-        """Load, confirm, prime an empty line, start. Returns the code of the refusal, or None."""
+        """Load, confirm, prime an empty line and join it, start. Returns the code of the refusal, or None."""
         code = self.load(rx)
         if code is not None:
             return code
@@ -282,6 +285,8 @@ class TherapyRig:
             self.prime()
             while not self.pump.therapy.primed:
                 self.run(1000)
+            self.run(SETTLED_MS)
+            self.plant.pressure.is_joined = True
         self.key("start", 200)
         return None
 
@@ -306,12 +311,16 @@ class TherapyRig:
         return self.refill(rx, fill_ul)
 
     def prime(self):
-        """Arm priming and start it by the key."""
+        """Take the line off the catheter, arm priming and start it by the key."""
+        self.plant.pressure.take_off()
         self._linked(self.pump.start_stop.make_ready_to_prime)
         self.key("start", 200)
 
     def order(self, ug, over_s):
         """Order a clinician's bolus. Returns the reason of the refusal; None: the order waits for the START key."""
+        if self.pump_ms_now() in self.orders_ng:
+            self.run(1)
+        self.orders_ng[self.pump_ms_now()] = ug * 1000
         self.sequence += 1
         text = _text(
             type="clinician_bolus", version=1, serial=SERIAL, sequence=self.sequence,

@@ -201,7 +201,6 @@ def test_a_clinician_bolus_is_refused_in_a_bridge():
     """DEL-10, H11: until one dead space; the next time is the end of the bridge."""
     clinic = Clinic()
     assert clinic.rotate(HYDRO) is None
-    clinic.checker.ordered_ng = 10_000
     assert clinic.rig.order(10, 600) == "bridge"
     assert clinic.rig.last("clinician_decision").payload["next_s"] != NO_TIME
     clinic.run_until_through()

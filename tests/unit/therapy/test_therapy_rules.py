@@ -279,7 +279,7 @@ def test_a_line_that_is_on_the_catheter_is_found_by_a_slow_beginning(rise_pa, st
     """H13: within 50 uL, whatever the pressure before; the line then counts as not filled."""
     rig = made_ready()
     rig.key("start")
-    rig.plant.pressure.pa += rise_pa
+    rig.plant.pressure.pa += rise_pa - 130  # which the flow of 1 mL/h makes in the line itself
     rig.run(100_000)  # at 1 mL/h: 10 uL, and the lash of a 50 mL syringe, 13.4 uL
     assert rig.state == state
     assert rig.plant.position() * 140 < 50_000 or state == "priming"
@@ -302,7 +302,7 @@ def test_filling_goes_on_to_the_limit_of_pressure(risen_pa, state):
     let_the_probe_end(rig)
     start_pa = rig.plant.pressure.pa
     for n in range(1, 101):
-        rig.plant.pressure.pa = start_pa + risen_pa * n // 100
+        rig.plant.pressure.pa = start_pa + (risen_pa - 1_300) * n // 100  # the flow of 10 mL/h makes 1.3 kPa
         rig.run(100)
     rig.run(1_000)
     assert rig.state == state
