@@ -152,7 +152,7 @@ class Controller:
     def seal(self, eventful):
         """Last of all at a wake-up: the dose variables are right as they are. `eventful`: a contact or a request came.
 
-        Every event leaves a record, so without one only what changes in the delivery tick is sealed anew. Returns
+        Every event leaves a record, so without one only the variables of the delivery tick are sealed again. Returns
         whether there was an event.
         """
         therapy = self.therapy

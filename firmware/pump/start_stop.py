@@ -168,7 +168,7 @@ class StartStop:
     def make_ready_to_prime(self):
         """Makes ready to fill the line; START begins it within 3 min [H13].
 
-        Returns the volume in nL. Raises Refused. A line that is full is filled anew: its set was changed.
+        Returns the volume in nL. Raises Refused. A full line may be filled again, after a change of its set.
         """
         nl = self._check_priming()
         self._therapy.confirmation.put(PRIMING_WAITS)

@@ -45,7 +45,7 @@ def test_a_prescription_that_was_never_confirmed_is_not_the_last_accepted():
 
 
 def test_a_stop_key_is_not_undone_by_the_hand_that_gives_an_order():
-    """DEL-24, LIM-12, H22: nobody else presses start, and the order has its entry."""
+    """DEL-24, LIM-12, H22: no script presses START by itself, and the order has its entry."""
     summary = play("17min", "10min clinician_bolus ug=60 over_s=300", "600.3s press button='stop'", **SHORT)
     assert summary["state"] == "stopped" and summary["pumped_ul"] == pytest.approx(100, abs=2)
     assert results(summary) == [("clinician", "not_infusing")]

@@ -50,7 +50,7 @@ class BackOff:
         self.start(0, 9_000, 20_000, 0)
 
     def start(self, no_flow_pa, compliance_nl_per_kpa, tau_ms, lash_nl):
-        """Starts anew. tau_ms: time constant of the open line. lash_nl: the most that a reversal turns for nothing."""
+        """Begins a back-off. tau_ms: time constant of the open line. lash_nl: the most that a reversal loses."""
         self.target_pa = no_flow_pa + MARGIN_PA
         self._compliance = compliance_nl_per_kpa
         self._tau = max(64, min(LONGEST_TAU_TICKS, tau_ms // TICK_MS))

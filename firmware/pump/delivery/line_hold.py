@@ -55,7 +55,7 @@ class LineHold:
         return self.owed_nl > 0 or not self.is_judged
 
     def bars_start(self):
-        """True while START must do nothing: relief is owed, or power has failed in motion and nobody has looked yet."""
+        """True while START must do nothing: relief is owed, or power failed in motion and it is not yet known."""
         return self.owed_nl > 0 or not (self.is_judged or self._is_watched)
 
     def pumped_nl(self):

@@ -149,7 +149,7 @@ class PumpClient:
         except LinkSilent as silent:
             raise self._uncertain(method, str(silent), None) from None
         if state["boot"] != self.hello["boot"]:
-            raise self._uncertain(method, "the pump has started anew meanwhile", state)
+            raise self._uncertain(method, "the pump has restarted meanwhile", state)
         return state
 
     def _uncertain(self, method: str, why: str, state: dict[str, Any] | None) -> LinkUncertain:

@@ -195,7 +195,7 @@ def _exchange_syringe(host: ScenarioHost, fill_ul: int, returned_ul: int | None,
 
 
 def _prime(host: ScenarioHost, action: scenario_actions.Prime) -> Script:
-    """Take the line off, fill it anew, put it on again, and start if the pump was running.
+    """Take the line off, fill it, connect it again, and start if the pump was running.
 
     With `connected`, the line stays on, and the pump is told that it is off.
     """

@@ -121,7 +121,7 @@ def test_a_command_is_not_repeated_to_a_restarted_pump(clinician, line, target):
         return take(asked, timeout_s)
 
     line._next = cut_and_wait
-    with pytest.raises(LinkUncertain, match="started anew meanwhile; now: stopped, booked 0.000 uL") as caught:
+    with pytest.raises(LinkUncertain, match="restarted meanwhile; now: stopped, booked 0.000 uL") as caught:
         clinician.command("clock.set", {"utc_s": 1_800_000_000})
     assert caught.value.state["boot"] == 2 and caught.value.exit_status == 70
     assert sum(b"clock.set" in sent for sent in line.sent) == 1

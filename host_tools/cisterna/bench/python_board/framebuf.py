@@ -16,7 +16,7 @@ class FrameBuffer:
 
     def __init__(self, buffer, width, height, form):
         if form != MONO_VLSB or height != _GLYPH:
-            raise NotImplementedError("only MONO_VLSB of 8 pixels height")
+            raise ValueError("%d pixels high in form %r: this display is MONO_VLSB, 8 pixels high" % (height, form))
         self._buffer = buffer
         self._width = width
 
@@ -25,7 +25,7 @@ class FrameBuffer:
 
     def text(self, text, x, y, colour=1):
         if y or colour != 1:
-            raise NotImplementedError("only lit text in row 0")
+            raise ValueError("text at y=%d, colour %d: this display has lit text in row 0" % (y, colour))
         for character in text:
             code = ord(character) if _FIRST <= ord(character) <= _LAST else _LAST
             glyph = _GLYPHS[(code - _FIRST) * _GLYPH : (code - _FIRST + 1) * _GLYPH]

@@ -7,7 +7,3 @@ def const(value):
 
 def alloc_emergency_exception_buf(size):
     """Python needs none."""
-
-
-def schedule(function, argument):
-    raise NotImplementedError("the firmware schedules nothing")
