@@ -14,7 +14,7 @@ from support.chip.repl import Repl
 
 HERE = Path(__file__).resolve().parent
 ON_CHIP = ("heap_meter.py", "heap_cases.py")
-TICK_US = 5_500  # most of a delivery tick; 5000 are wanted, and 950 are the check of the dose variables
+TICK_US = 5_300  # most of a delivery tick; 5000 are wanted, and 950 are the check of the dose variables
 CASE_S = 600  # most seconds of the chip that a case may take
 
 
