@@ -107,10 +107,10 @@ def _an_hour() -> Iterator[Figure]:
         {"cycles": worst_us, "edges": len(errors)},
     )  # fmt: skip
     first, last = target.heap[0], target.heap[-1]
-    percent = 100 * last // target.heap_bytes
+    percent = 100 * last / target.heap_bytes
     yield Figure(
         "heap in use after start, after an hour", f"{first:,} / {last:,} B", f"<= {HEAP_PERCENT} %",
-        percent <= HEAP_PERCENT, f"{percent} % of {target.heap_bytes:,} B", "", {"start": first, "hour": last},
+        percent <= HEAP_PERCENT, f"{percent:.1f} % of {target.heap_bytes:,} B", "", {"start": first, "hour": last},
     )  # fmt: skip
     busy = 100 * target.busy_cycles / _CPU_HZ / (target.now_ms / 1000)
     yield Figure("CPU at work while infusing 1 mL/h", f"{busy:.2f} %", values={"percent": busy})
