@@ -16,11 +16,8 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO, Protocol
 from zlib import crc32
-
-if TYPE_CHECKING:
-    from cisterna.bench.rp2040.chip import Chip
 
 MARK = 0xB007_C0D3  # in the watchdog's scratch 4: scratch 5 to 7 hold the entry point of the next start
 ROM_END = 0x4000
@@ -108,6 +105,13 @@ class BootLoader:
             self._restart()
 
 
+class HasBootLoader(Protocol):
+    """A chip; `boot_loader` is None unless the chip is in BOOTSEL mode."""
+
+    @property
+    def boot_loader(self) -> BootLoader | None: ...
+
+
 class BootDrive:
     """The drive RPI-RP2 of `chip`, as a folder: while the chip is in BOOTSEL it holds INFO_UF2.TXT and takes files.
 
@@ -115,7 +119,7 @@ class BootDrive:
     OSError if the folder cannot be created or used.
     """
 
-    def __init__(self, chip: Chip, folder: Path):
+    def __init__(self, chip: HasBootLoader, folder: Path):
         self._chip = chip
         self._folder = folder
         self._boot_loader: BootLoader | None = None
