@@ -88,7 +88,7 @@ def flash(
             secret = passphrase.source(passphrase_file)
             context.signer = stack.enter_context(signers.opened(key, secret, module))
         if new and authority is None:
-            tell("nobody has checked who signed this image: name its authority with --authority")
+            tell("the signature of this image is not checked: name its authority with --authority")
         if not yes:
             _confirm(context, typed=UNCHECKED if new and authority is None else None)
         try:
@@ -147,7 +147,7 @@ def _confirm(context: FlashContext, typed: str | None) -> None:
     what = f"build {context.facts['build']} ({context.facts['variant']})"
     where = f"the pump at {context.address}" if context.address else "the board in its boot loader"
     if not sys.stdin.isatty():
-        raise CisternaError(f"{what} onto {where}: nobody to ask; say --yes")
+        raise CisternaError(f"{what} onto {where}: no terminal to confirm on; say --yes")
     question = f"Put {what} onto {where}?"
     try:
         if typed:

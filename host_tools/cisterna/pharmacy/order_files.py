@@ -37,7 +37,7 @@ class OrderFile(StrictModel):
     def params(self) -> dict[str, str]:
         """The parameters of `bolus.clinician`. Raises OrderUnsigned."""
         if self.by is None or self.signature is None:
-            raise OrderUnsigned("order: nobody has signed it; allowed: signed by a prescriber (`cisterna bolus sign`)")
+            raise OrderUnsigned("order: not signed; allowed: signed by a prescriber (`cisterna bolus sign`)")
         return {"document": self.document, "by": self.by, "signature": self.signature}
 
 

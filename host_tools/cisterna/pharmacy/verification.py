@@ -55,7 +55,7 @@ def check_service(people: "People") -> None:
     """Raise DocumentError if no person is service: a pump accepts such people, but no document after them."""
     if not any("service" in person.roles for person in people.persons):
         raise DocumentError(
-            "people: nobody is service; allowed: one or more: only they load the next people, a library or an image"
+            "people: no person is service; allowed: one or more: only they load the next people, a library or an image"
         )
 
 

@@ -146,7 +146,7 @@ def order_a_bolus(desk: CommandLineDesk) -> None:
     new = ("bolus", "new", pump.link, "--ug", str(ORDER_UG), "--over-s", "600", "--out")
     pump.output_of(*new, order)
     load = ("bolus", "load", pump.link)
-    assert "nobody has signed" in desk.refused(*load, order, *desk.by("okafor"))
+    assert "order: not signed" in desk.refused(*load, order, *desk.by("okafor"))
     pump.output_of("bolus", "sign", order, "--yes", *desk.by("rossi"))
     shown = json.loads(pump.output_of("bolus", "show", order, "--json"))
     assert (shown["by"], shown["values"]["sequence"]) == ("rossi", desk.state()["rx_seq"] + 1)

@@ -110,7 +110,7 @@ class RecordChecker:
             possible |= {self.model.refusal(at, kind, ng, remaining) for remaining in self._remaining()}
         if any(b.end is not None and b.end > at for b in self.model.boluses):
             possible.add(self.model.refusal(t, kind, ng))  # it ended during the press
-        # An order that nobody confirmed, or that another replaced, is one that the rules would have let pass.
+        # An order dropped without START, or replaced by another order, is one that the rules allow.
         of_rules = None if kind == "clinician" and reason == "not_confirmed" else reason
         assert of_rules in possible, f"{kind}: {reason}, the model says {possible}"
         self.last_reason = reason

@@ -152,10 +152,10 @@ def test_a_journal_that_cannot_be_read_or_written_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["/dev/no-such-port"], 2, "nobody to ask; say --yes"),
+        (["/dev/no-such-port"], 2, "no terminal to confirm on; say --yes"),
         (["/dev/no-such-port", "--by", "lind", "--yes"], 2, "--by and --key go together"),
         (["/dev/no-such-port", "--yes"], 2, "/dev/no-such-port"),
-        (["--new"], 2, "nobody to ask; say --yes"),
+        (["--new"], 2, "no terminal to confirm on; say --yes"),
         (["--new", "--yes", "--authority", "bench:authority"], 2, "--authority: nothing to check"),
         (["--new", "--yes", "--drive", "/no/such/drive"], 2, "no board waits in its boot loader"),
     ],
@@ -169,7 +169,7 @@ def test_the_command_says_what_stops_it(tmp_path, monkeypatch, arguments, status
     *before, why = result.stderr.splitlines()
     assert result.exit_code == status and said in why
     is_unchecked = "--new" in arguments and "--authority" not in arguments
-    assert [line.partition(":")[0] for line in before] == ["nobody has checked who signed this image"] * is_unchecked
+    assert [line.partition(":")[0] for line in before] == ["the signature of this image is not checked"] * is_unchecked
     assert not (tmp_path / "cisterna" / "flash").exists()
 
 
@@ -195,4 +195,4 @@ def test_an_unverified_image_needs_an_explicit_option(tmp_path, typed, said):
     path.write_bytes(b"".join(image_blocks()))
     command = ["flash", "--new", "--image", str(path), "--drive", "/no/such/drive"]
     status, seen = on_a_terminal(command, typed, {"XDG_DATA_HOME": str(tmp_path)})
-    assert status == 2 and b"nobody has checked who signed this image" in seen and said in seen
+    assert status == 2 and b"the signature of this image is not checked" in seen and said in seen

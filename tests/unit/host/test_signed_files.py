@@ -95,7 +95,7 @@ def test_another_authority_is_reported(folder, kind):
     ("old", "new", "said"),
     [
         ('["second"]', '["nurse"]', "people_roles"),
-        ('["service"]', '["clinician"]', "nobody is service"),
+        ('["service"]', '["clinician"]', "no person is service"),
         ('"bianchi"', '"rossi"', "people_name_doubled"),
         ("keys/bianchi.pem", "rossi.pem", "people_same_key"),
         ("keys/bianchi.pem", "clinic.pem", "people_authority"),
